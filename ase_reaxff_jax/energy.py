@@ -1,0 +1,164 @@
+"""The energy: the table of contents of the force field.
+
+`terms` is the readable form, every interaction's energy by term. `total_energy` is the
+same sum in the form that is differentiated, with the non-bonded part in closed form.
+Both take `Parameters`, so that a caller decides whether the combination rules lie
+inside (fitting) or outside (dynamics) what is differentiated and repeated.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ase_reaxff_jax import nonbonded
+from ase_reaxff_jax.bond_orders import BondOrders, bond_orders
+from ase_reaxff_jax.coordination import coordination
+from ase_reaxff_jax.geometry import bond_vectors
+from ase_reaxff_jax.mixing import Parameters
+from ase_reaxff_jax.neighbors import Neighbors, image_positions
+from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.terms.angle import angle_energy
+from ase_reaxff_jax.terms.bond import bond_energy
+from ase_reaxff_jax.terms.hydrogen_bond import hydrogen_bond_energy
+from ase_reaxff_jax.terms.lone_pair import c2_energy, lone_pair_energy
+from ase_reaxff_jax.terms.over_under import over_under_energy
+from ase_reaxff_jax.terms.torsion import torsion_energy
+from ase_reaxff_jax.topology import Topology
+
+
+class Bonded(eqx.Module):
+    """Energies of all interactions through bonds, kcal/mol; 0 on padding."""
+
+    bond: Float[Array, " bonds"]
+    c2: Float[Array, " bonds"]
+    lone_pair: Float[Array, " atoms"]
+    over_under: Float[Array, " atoms"]
+    angle: Float[Array, " angles"]
+    penalty: Float[Array, " angles"]
+    angle_conjugation: Float[Array, " angles"]
+    torsion: Float[Array, " torsions"]
+    torsion_conjugation: Float[Array, " torsions"]
+    hydrogen_bond: Float[Array, " hydrogen_bonds"]
+
+    def total(self) -> Float[Array, ""]:
+        """Their sum."""
+        return sum(jnp.sum(part) for part in jax.tree.leaves(self))
+
+
+def bonded(
+    parameters: Parameters,
+    system: System,
+    images: Float[Array, "images 3"],
+    topology: Topology,
+    options: Options,
+) -> tuple[Bonded, BondOrders]:
+    """Everything that follows from bond orders; `images` are positions in Å."""
+    p, general = parameters, parameters.general
+    species, bonds = system.species, topology.bonds
+    vectors = bond_vectors(images, bonds)
+    orders = bond_orders(
+        p.bond, p.atom, general, species=species, bonds=bonds, r=vectors.r
+    )
+    around = coordination(
+        p.atom, general, species=species, bonds=bonds, orders=orders
+    )
+    through = dict(bonds=bonds, orders=orders, around=around)
+    triple = triple_bond_table(options, len(p.atom.mass))
+    bond = bond_energy(p.bond, general, species=species, triple=triple, **through)
+    c2 = jnp.zeros_like(bond)
+    if options.carbon is not None:
+        c2 = c2_energy(general, carbon=options.carbon, species=species, **through)
+    lone_pair = lone_pair_energy(p.atom, species=species, around=around)
+    over_under = over_under_energy(p.atom, p.bond, general, species=species, **through)
+    angle = angle_energy(
+        p.angle, p.atom, general,
+        species=species, angles=topology.angles, vectors=vectors, **through,
+    )  # fmt: skip
+    torsion = torsion_energy(
+        p.torsion, general, torsions=topology.torsions, vectors=vectors, **through
+    )
+    hydrogen_bond = hydrogen_bond_energy(
+        p.hydrogen_bond,
+        bonds=bonds,
+        hydrogen_bonds=topology.hydrogen_bonds,
+        vectors=vectors,
+        orders=orders,
+        images=images,
+    )
+    return Bonded(
+        bond=bond,
+        c2=c2,
+        lone_pair=jnp.where(system.mask, lone_pair, 0.0),
+        over_under=jnp.where(system.mask, over_under, 0.0),
+        angle=angle.angle,
+        penalty=angle.penalty,
+        angle_conjugation=angle.conjugation,
+        torsion=torsion.torsion,
+        torsion_conjugation=torsion.conjugation,
+        hydrogen_bond=hydrogen_bond,
+    ), orders
+
+
+def triple_bond_table(options: Options, types: int) -> Bool[Array, "types types"]:
+    """Pairs of elements with the triple-bond term."""
+    if options.triple_bond_pairs == "all":
+        return jnp.ones((types, types), bool)
+    table = jnp.zeros((types, types), bool)
+    for a, b in options.triple_bond_pairs:
+        table = table.at[jnp.array([a, b]), jnp.array([b, a])].set(True)
+    return table
+
+
+class Terms(eqx.Module):
+    """Energies of all interactions and what they follow from."""
+
+    bonded: Bonded
+    non_bonded: nonbonded.PairEnergies
+    orders: BondOrders
+
+    def by_name(self) -> dict[str, Float[Array, ""]]:
+        """The sum of each term, kcal/mol."""
+        b, n = self.bonded, self.non_bonded
+        parts = dict(
+            bond=b.bond,
+            over_under=b.over_under,
+            lone_pair=b.lone_pair,
+            angle=b.angle,
+            penalty=b.penalty,
+            angle_conjugation=b.angle_conjugation,
+            hydrogen_bond=b.hydrogen_bond,
+            torsion=b.torsion,
+            torsion_conjugation=b.torsion_conjugation,
+            van_der_waals=n.van_der_waals,
+            coulomb=n.coulomb,
+            charge=n.charge,
+        )
+        sums = {name: jnp.sum(part) for name, part in parts.items()}
+        sums["lone_pair"] += jnp.sum(b.c2)  # as the original program counts it
+        return sums
+
+
+@jax.jit
+def per_atom(
+    terms: Terms, system: System, neighbors: Neighbors, topology: Topology
+) -> Float[Array, " atoms"]:
+    """The energy shared out among the atoms, kcal/mol; the shares add up to it.
+
+    Pairs and bonds go to both ends, angles to the centre, torsions to the two central
+    atoms, hydrogen bonds to the hydrogen.
+    """
+    b, n = terms.bonded, terms.non_bonded
+    bonds, angles, torsions = topology.bonds, topology.angles, topology.torsions
+    energy = b.lone_pair + b.over_under + n.charge
+    energy += bonds.sum_over_atoms(0.5 * (b.bond + b.c2), len(energy))
+    energy = energy.at[angles.centre].add(b.angle + b.penalty + b.angle_conjugation)
+    half = 0.5 * (b.torsion + b.torsion_conjugation)
+    energy = energy.at[bonds.i[torsions.centre]].add(half)
+    energy = energy.at[bonds.j_atom[torsions.centre]].add(half)
+    energy = energy.at[topology.hydrogen_bonds.hydrogen].add(b.hydrogen_bond)
+    half = 0.5 * (n.van_der_waals + n.coulomb)
+    energy += jnp.sum(half, axis=1)
+    end = jnp.append(neighbors.source, 0)[neighbors.far]  # padding carries no energy
+    return energy.at[end].add(half)

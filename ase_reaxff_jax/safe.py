@@ -1,0 +1,68 @@
+"""Functions whose derivatives are finite everywhere the force field goes.
+
+The pattern is the "double where": the argument is replaced before the function, so that
+neither the value nor any derivative of the unused branch is ever infinite.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+
+def power(
+    base: Float[Array, "*n"], exponent: Float[Array, "*n"] | float
+) -> Float[Array, "*n"]:
+    """`base**exponent` for base >= 0; 0 with zero derivatives where base <= 0.
+
+    Written as exp(exponent log(base)), which XLA vectorises on the CPU (pow it does
+    not).
+    """
+    positive = base > 0
+    log = jnp.log(jnp.where(positive, base, 1.0))
+    return jnp.where(positive, jnp.exp(exponent * log), 0.0)
+
+
+def sqrt(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Square root; 0 with zero derivatives where x <= 0."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def norm(
+    vectors: Float[Array, "*n 3"], mask: Bool[Array, "*n"]
+) -> Float[Array, "*n"]:
+    """Length of each vector, Å; 1 with zero derivatives where `mask` is False."""
+    square = jnp.sum(vectors * vectors, axis=-1)
+    return jnp.sqrt(jnp.where(mask, square, 1.0))
+
+
+def exp(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Exponential, constant where its square would overflow.
+
+    Quotients of the result and their derivatives then stay finite; the force field
+    only ever divides by numbers of that size.
+    """
+    limit = 0.45 * jnp.log(jnp.finfo(x.dtype).max)
+    return jnp.exp(jnp.minimum(x, limit))
+
+
+def ratio(
+    numerator: Float[Array, "*n"], denominator: Float[Array, "*n"]
+) -> Float[Array, "*n"]:
+    """Quotient for denominator >= 0; 0 with zero derivatives where it is 0."""
+    positive = denominator > 0
+    return jnp.where(positive, numerator / jnp.where(positive, denominator, 1.0), 0.0)
+
+
+def from_straight(
+    cosine: Float[Array, "*n"], sine_squared: Float[Array, "*n"]
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """180 degrees minus an angle, in rad, and the square of that.
+
+    The square has its own branch: it is smooth in the positions where three atoms lie
+    on a line, the deviation itself is not (there its derivative is taken as 0).
+    """
+    deviation = jnp.arctan2(sqrt(sine_squared), -cosine)
+    straight = (sine_squared < 1e-4) & (cosine < 0)
+    s = jnp.where(straight, sine_squared, 0.0)
+    series = s * (1.0 + s * (1.0 / 3.0 + s * (8.0 / 45.0 + s * (4.0 / 35.0))))
+    return deviation, jnp.where(straight, series, deviation * deviation)

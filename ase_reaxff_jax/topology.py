@@ -1,0 +1,106 @@
+"""Which bonds, angles, torsions and hydrogen bonds there can be.
+
+Every list holds candidates: whatever may take part while no atom has moved more than
+half the skin. The energy terms decide at each geometry which of them count. Directed
+bonds are numbers: b is the bond from i to j, capacity + b the same from j to i.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+
+class Bonds(eqx.Module):
+    """Each bond once, from atom i to the image j of atom j_atom."""
+
+    i: Int[Array, " bonds"]
+    j: Int[Array, " bonds"]
+    j_atom: Int[Array, " bonds"]
+    mask: Bool[Array, " bonds"]  # False on padding
+    needed: Int[Array, ""]  # more than the capacity means overflow
+
+    def undirected(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
+        """The bonds that directed bonds belong to."""
+        capacity = self.i.shape[0]
+        return jnp.where(directed >= capacity, directed - capacity, directed)
+
+    def end(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
+        """The atoms that directed bonds point to."""
+        return jnp.concatenate([self.j_atom, self.i])[directed]
+
+    def sum_over_atoms(
+        self, values: Float[Array, " bonds"], atoms: int
+    ) -> Float[Array, " atoms"]:
+        """Sum of a quantity of bonds over the bonds of each atom."""
+        return self.sum_ends_over_atoms(values, values, atoms)
+
+    def sum_ends_over_atoms(
+        self, at_i: Float[Array, " bonds"], at_j: Float[Array, " bonds"], atoms: int
+    ) -> Float[Array, " atoms"]:
+        """The same for a quantity that differs between the two ends."""
+        total = jnp.zeros(atoms, at_i.dtype)
+        at_i, at_j = jnp.where(self.mask, at_i, 0.0), jnp.where(self.mask, at_j, 0.0)
+        return total.at[self.i].add(at_i).at[self.j_atom].add(at_j)
+
+
+class Angles(eqx.Module):
+    """Pairs of directed bonds from one atom; one entry for each row that fits."""
+
+    first: Int[Array, " angles"]
+    second: Int[Array, " angles"]
+    centre: Int[Array, " angles"]
+    row: Int[Array, " angles"]
+    mask: Bool[Array, " angles"]
+    needed: Int[Array, ""]
+
+
+class Torsions(eqx.Module):
+    """i-j-k-l: directed bond j to i, bond j to k, directed bond k to l."""
+
+    first: Int[Array, " torsions"]
+    centre: Int[Array, " torsions"]
+    last: Int[Array, " torsions"]
+    row: Int[Array, " torsions"]
+    mask: Bool[Array, " torsions"]
+    needed: Int[Array, ""]
+
+
+class HydrogenBonds(eqx.Module):
+    """A hydrogen, its directed bond to the donor, the image of the acceptor."""
+
+    hydrogen: Int[Array, " hydrogen_bonds"]
+    donor: Int[Array, " hydrogen_bonds"]
+    acceptor: Int[Array, " hydrogen_bonds"]
+    row: Int[Array, " hydrogen_bonds"]
+    mask: Bool[Array, " hydrogen_bonds"]
+    needed: Int[Array, ""]
+
+
+class Topology(eqx.Module):
+    """All candidate lists of one structure."""
+
+    bonds: Bonds
+    angles: Angles
+    torsions: Torsions
+    hydrogen_bonds: HydrogenBonds
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """Room in each list."""
+        return {name: part.mask.shape[-1] for name, part in self._parts()}
+
+    @property
+    def needed(self) -> dict[str, Int[Array, "..."]]:
+        """What each list would have to hold."""
+        return {name: part.needed for name, part in self._parts()}
+
+    @property
+    def overflow(self) -> Bool[Array, "..."]:
+        """Whether any list is incomplete."""
+        return jnp.any(
+            jnp.stack([part.needed > part.mask.shape[-1] for _, part in self._parts()]),
+            axis=0,
+        )
+
+    def _parts(self):
+        return [(name, getattr(self, name)) for name in self.__dataclass_fields__]

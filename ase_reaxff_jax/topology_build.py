@@ -1,0 +1,208 @@
+"""Builds the candidate lists on the host, in NumPy.
+
+The lists follow from an upper bound of each bond's order alone (the bound itself is
+computed by the kernel's own bond orders, `bond_orders.order_bound`): the conditions of
+the energy terms on orders and their products, applied to the bounds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ase_reaxff_jax.capacity import pad
+from ase_reaxff_jax.rows import Rows
+from ase_reaxff_jax.topology import Angles, Bonds, HydrogenBonds, Topology, Torsions
+from ase_reaxff_jax.units import (
+    ANGLE_ORDER_PRODUCT,
+    BODY_ORDER,
+    HYDROGEN_BOND_CUTOFF,
+    HYDROGEN_BOND_ORDER,
+)
+
+
+class Directed(NamedTuple):
+    """Directed bonds sorted by origin: the bonds of atom a are start[a]:start[a+1]."""
+
+    number: Int[np.ndarray, " n"]  # index of the directed bond, without padding
+    origin: Int[np.ndarray, " n"]
+    end: Int[np.ndarray, " n"]
+    shift: Int[np.ndarray, "n 3"]  # lattice vectors from origin to end
+    bound: Float[np.ndarray, " n"]
+    start: Int[np.ndarray, " atoms_plus_1"]
+
+    def of(self, atoms: Int[np.ndarray, " m"]) -> tuple[np.ndarray, np.ndarray]:
+        """For each atom in turn its directed bonds: (position in `atoms`, bond)."""
+        count = self.start[atoms + 1] - self.start[atoms]
+        owner = np.repeat(np.arange(len(atoms)), count)
+        first = np.cumsum(count) - count
+        offset = np.arange(len(owner)) - first[owner]
+        return owner, self.start[atoms][owner] + offset
+
+
+def build(
+    *,
+    species: Int[np.ndarray, " atoms"],
+    images: Float[np.ndarray, "images_plus_1 3"],
+    source: Int[np.ndarray, " images"],
+    shift: Int[np.ndarray, "images 3"],
+    close: tuple[Int[np.ndarray, " close"], Int[np.ndarray, " close"]],
+    hydrogen: tuple[Int[np.ndarray, " hydrogen"], Int[np.ndarray, " hydrogen"]],
+    bound: Float[np.ndarray, " close"],
+    rows: Rows,
+    skin: float,
+    capacity: dict[str, int] | None = None,
+    grow: bool = True,
+) -> Topology:
+    """Candidate lists while no distance shrinks by more than `skin` (Å).
+
+    Args:
+        species: Type of each atom.
+        images: Positions (Å) of the atoms and their images.
+        source: Atom of which each image is a copy.
+        shift: Lattice vectors from that atom to the image.
+        close: Pairs (atom, image) that may be bonded; image = len(source) on padding.
+        hydrogen: Pairs (hydrogen, acceptor image), padded in the same way.
+        bound: Upper bound of the order of each close pair; 0 where there is no bond.
+        rows: Which parameter row each angle, torsion and hydrogen bond has.
+        skin: Å.
+        capacity: Least room in each list, by name.
+        grow: Whether lists may outgrow `capacity`; else `needed` tells what is missing.
+    """
+    kept = np.flatnonzero(bound > 0)
+    i, j, bound = close[0][kept], close[1][kept], bound[kept]
+    bond_shift = shift[j]
+    directed = _directed(i, source[j], bond_shift, bound, len(species))
+
+    angles = _angles(directed, species, rows)
+    torsions = _torsions(directed, i, source[j], bond_shift, bound, species, rows)
+    hydrogen_bonds = _hydrogen_bonds(
+        directed, hydrogen, images, source, shift, species, rows, skin
+    )
+
+    def padded(record, name, **columns):
+        fields, mask, needed = pad(columns, (capacity or {}).get(name), grow)
+        return record(**fields, mask=mask, needed=needed)
+
+    bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])
+    room = len(bonds.mask)
+
+    def numbered(lists, *names):
+        # Behind the padding of the bonds: the directed bonds from j to i.
+        offset = {n: np.where(lists[n] >= len(i), room - len(i), 0) for n in names}
+        return lists | {name: lists[name] + offset[name] for name in names}
+
+    return Topology(
+        bonds=bonds,
+        angles=padded(Angles, "angles", **numbered(angles, "first", "second")),
+        torsions=padded(Torsions, "torsions", **numbered(torsions, "first", "last")),
+        hydrogen_bonds=padded(
+            HydrogenBonds, "hydrogen_bonds", **numbered(hydrogen_bonds, "donor")
+        ),
+    )
+
+
+def _directed(i, j_atom, shift, bound, atoms: int) -> Directed:
+    origin = np.concatenate([i, j_atom])
+    order = np.argsort(origin, kind="stable")
+    return Directed(
+        number=order,
+        origin=origin[order],
+        end=np.concatenate([j_atom, i])[order],
+        shift=np.concatenate([shift, -shift])[order],
+        bound=np.concatenate([bound, bound])[order],
+        start=np.searchsorted(origin[order], np.arange(atoms + 1)),
+    )
+
+
+def _angles(directed: Directed, species, rows: Rows) -> dict[str, np.ndarray]:
+    """Each pair of bonds of an atom once, and once for each row that fits."""
+    strong = np.flatnonzero(directed.bound > BODY_ORDER)
+    owner, second = directed.of(directed.origin[strong])
+    first = strong[owner]
+    kept = (
+        (second > first)
+        & (directed.bound[second] > BODY_ORDER)
+        & (directed.bound[first] * directed.bound[second] > ANGLE_ORDER_PRODUCT)
+    )
+    first, second = first[kept], second[kept]
+    centre = directed.origin[first]
+    types = species[directed.end[first]], species[centre], species[directed.end[second]]
+    candidate, column = np.nonzero(rows.angle[types] >= 0)
+    return dict(
+        first=directed.number[first[candidate]],
+        second=directed.number[second[candidate]],
+        centre=centre[candidate],
+        row=rows.angle[types][candidate, column],
+    )
+
+
+def _torsions(
+    directed: Directed, i, j_atom, shift, bound, species, rows: Rows
+) -> dict[str, np.ndarray]:
+    """Each chain of three bonds once; not those that close to a ring of three."""
+    bonds = len(i)
+    strongest = np.zeros(len(species))
+    np.maximum.at(strongest, directed.origin, directed.bound)
+    centre = np.flatnonzero(bound > BODY_ORDER)
+
+    # i-j of each central bond j-k: the strongest bond k-l must suffice.
+    owner, first = directed.of(i[centre])
+    centre = centre[owner]
+    pair = bound[centre] * directed.bound[first]
+    kept = (
+        (directed.number[first] != centre)
+        & (directed.bound[first] > BODY_ORDER)
+        & (pair * strongest[j_atom[centre]] > BODY_ORDER)
+    )
+    centre, first, pair = centre[kept], first[kept], pair[kept]
+
+    owner, last = directed.of(j_atom[centre])
+    product = pair[owner] * directed.bound[last]
+    kept = (product > BODY_ORDER) & (directed.bound[last] > BODY_ORDER)
+    owner, last = owner[kept], last[kept]
+    centre, first = centre[owner], first[owner]
+
+    way = directed.shift[first] - shift[centre] - directed.shift[last]
+    same_image = (directed.end[first] == directed.end[last]) & ~way.any(axis=1)
+    types = tuple(
+        species[atom]
+        for atom in (directed.end[first], i[centre], j_atom[centre], directed.end[last])
+    )
+    row = rows.torsion[types]
+    back = centre + bonds  # the directed bond from k to j
+    kept = (directed.number[last] != back) & ~same_image & (row >= 0)
+    return dict(
+        first=directed.number[first[kept]],
+        centre=centre[kept],
+        last=directed.number[last[kept]],
+        row=row[kept],
+    )
+
+
+def _hydrogen_bonds(
+    directed: Directed, hydrogen, images, source, shift, species, rows: Rows, skin
+) -> dict[str, np.ndarray]:
+    atom, acceptor = hydrogen
+    real = acceptor < len(source)
+    atom, acceptor = atom[real], acceptor[real]
+    square = np.sum((images[acceptor] - images[atom]) ** 2, axis=1)
+    near = square <= (HYDROGEN_BOND_CUTOFF + skin) ** 2
+    atom, acceptor = atom[near], acceptor[near]
+
+    owner, donor = directed.of(atom)
+    kept = directed.bound[donor] >= HYDROGEN_BOND_ORDER
+    owner, donor = owner[kept], donor[kept]
+    atom, acceptor = atom[owner], acceptor[owner]
+    copy = source[acceptor]
+    types = species[directed.end[donor]], species[atom], species[copy]
+    row = rows.hydrogen_bond[types]
+    way = directed.shift[donor] - shift[acceptor]
+    same_image = (directed.end[donor] == copy) & ~way.any(axis=1)
+    kept = (row >= 0) & ~same_image
+    return dict(
+        hydrogen=atom[kept],
+        donor=directed.number[donor[kept]],
+        acceptor=acceptor[kept],
+        row=row[kept],
+    )
