@@ -1,0 +1,249 @@
+"""What stands between the calculator and the compiled programs.
+
+Holds one force field on the device, finds or makes the lists of a structure, runs the
+programs in the right precision, and turns what they report into errors.
+"""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import scipy.sparse
+from ase import Atoms
+from ase.calculators.calculator import InputError
+from jaxtyping import Float
+
+from ase_reaxff_jax import inputs, programs, report
+from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.energy import per_atom
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.lists import Entry, Lists
+from ase_reaxff_jax.options import Options, form_of
+from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.settings import Settings
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.units import KCAL_PER_MOL
+
+DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
+BATCH_LIMIT = 64  # structures in one program
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Results of one structure, in ASE's units."""
+
+    energy: float  # eV
+    forces: Float[np.ndarray, "atoms 3"]  # eV/Å
+    strain_gradient: Float[np.ndarray, "3 3"]  # eV
+    charges: Float[np.ndarray, " atoms"]  # e
+    charge_iterations: int
+    charge_residual: float
+
+
+class Engine:
+    """One force field with its settings, and the lists of the structures seen last."""
+
+    def __init__(self, force_field: ForceField, settings: Settings):
+        self.force_field = force_field
+        self.settings = settings
+        self.device = settings.jax_device()
+        with self._scope():
+            numbers = jax.tree.map(settings.array, force_field)
+            self.parameters, reach = programs.prepare(numbers)
+        self.form = form_of(force_field)
+        self.lists = Lists(force_field, self.parameters, np.asarray(reach), settings)
+        inputs.check_flavours(force_field, self.form)
+
+    def _scope(self):
+        return scope(self.settings.dtype, self.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """Elements and a hash of all numbers, where there is no name to give."""
+        numbers = b"".join(
+            np.asarray(x).tobytes() for x in jax.tree.leaves(self.force_field)
+        )
+        digest = hashlib.sha256(numbers).hexdigest()[:12]
+        return f"ForceField({' '.join(self.force_field.elements)}, sha256 {digest})"
+
+    def options(self, atoms: int) -> Options:
+        """Static options for a (padded) number of atoms."""
+        method = self.settings.charge_method
+        if method == "auto":
+            method = "direct" if atoms <= DIRECT_LIMIT else "iterative"
+        return Options(
+            **self.form,
+            charge_model=self.settings.charge_model,
+            charge_method=method,
+            charge_response=self.settings.charge_response,
+            charge_tolerance=self.settings.charge_tolerance,
+            implementation=self.settings.implementation,
+        )
+
+    def total_charge(self, atoms: Atoms) -> float:
+        """Total charge of a structure, e."""
+        if self.settings.charge is None or self.settings.charge_model == "fixed":
+            return float(atoms.get_initial_charges().sum())
+        return self.settings.charge
+
+    def system(self, atoms: Atoms) -> System:
+        """The structure as the kernel takes it, padded, on the host."""
+        inputs.check_geometry(atoms)
+        count, room = len(atoms), bucket(len(atoms), parts=16, smallest=8)
+        species = inputs.species_of(atoms, self.force_field)
+        array = self.settings.array
+
+        def padded(values, fill=0):
+            spare = [(0, room - count)] + [(0, 0)] * (np.ndim(values) - 1)
+            return np.pad(values, spare, constant_values=fill)
+
+        return System(
+            positions=array(padded(atoms.positions)),
+            cell=array(inputs.kernel_cell(atoms)),
+            species=padded(species),
+            mask=padded(np.ones(count, bool)),
+            total_charge=array(self.total_charge(atoms)),
+        )
+
+    def evaluate(self, atoms: Atoms) -> Evaluation:
+        """Energy, forces, strain gradient and charges of one structure."""
+        with self._scope(), report.memory(len(atoms)):
+            system = self.system(atoms)
+            entry = self.lists.of(atoms, system)
+            guess = self._guess(atoms, system, entry)
+            options = self.options(len(system.mask))
+            result = programs.evaluate(*self._arguments(system, entry), guess,
+                                       options=options)  # fmt: skip
+            result = jax.device_get(result)
+        report.check(atoms, result, entry.topology, entry.neighbors, options)
+        solution = np.stack([result.solution.charges, result.solution.adjoint])
+        entry.history.add(np.asarray(system.positions), solution)
+        return self._evaluation(atoms, result)
+
+    def _arguments(self, system: System, entry: Entry):
+        return self.parameters, system, entry.neighbors, entry.topology
+
+    def _guess(self, atoms: Atoms, system: System, entry: Entry) -> np.ndarray:
+        room = len(system.mask)
+        if self.settings.charge_model == "fixed":
+            charges = np.zeros((2, room))
+            charges[0, : len(atoms)] = atoms.get_initial_charges()
+            return self.settings.array(charges)
+        guess = entry.history.guess(np.asarray(system.positions))
+        return self.settings.array(np.zeros((2, room)) if guess is None else guess)
+
+    @staticmethod
+    def _evaluation(atoms: Atoms, result: programs.Derivatives) -> Evaluation:
+        count = len(atoms)
+        return Evaluation(
+            energy=float(result.energy) * KCAL_PER_MOL,
+            forces=-np.asarray(result.gradient[:count], np.float64) * KCAL_PER_MOL,
+            strain_gradient=np.asarray(result.strain_gradient, np.float64)
+            * KCAL_PER_MOL,
+            charges=np.asarray(result.solution.charges[:count], np.float64),
+            charge_iterations=int(result.solution.iterations),
+            charge_residual=float(result.solution.residual),
+        )
+
+    def evaluate_batch(self, structures: list[Atoms]) -> list[Evaluation]:
+        """The same for many structures: those of similar size in one program."""
+        found: dict[int, Evaluation] = {}
+        with self._scope():
+            systems = [self.system(atoms) for atoms in structures]
+        groups = defaultdict(list)
+        for k, system in enumerate(systems):
+            groups[len(system.mask)].append(k)
+        for room, members in groups.items():
+            if room > DIRECT_LIMIT:
+                found |= {k: self.evaluate(structures[k]) for k in members}
+                continue
+            for start in range(0, len(members), BATCH_LIMIT):
+                part = members[start : start + BATCH_LIMIT]
+                batch = [(structures[k], systems[k]) for k in part]
+                found |= dict(zip(part, self._evaluate_stack(batch), strict=True))
+        return [found[k] for k in range(len(structures))]
+
+    def _evaluate_stack(self, batch: list[tuple[Atoms, System]]) -> list[Evaluation]:
+        with self._scope():
+            entries = self.lists.of_same_shape(batch)
+            guesses = [self._guess(a, s, e) for (a, s), e in
+                       zip(batch, entries, strict=True)]  # fmt: skip
+            # A power of two of structures: the last one is repeated.
+            spare = (1 << (len(batch) - 1).bit_length()) - len(batch)
+
+            def stack(records):
+                records = [*records, *[records[-1]] * spare]
+                return jax.tree.map(lambda *x: np.stack(x), *records)
+
+            options = self.options(len(batch[0][1].mask))
+            results = programs.evaluate_batch(
+                self.parameters,
+                stack([system for _, system in batch]),
+                stack([entry.neighbors for entry in entries]),
+                stack([entry.topology for entry in entries]),
+                stack(guesses),
+                options=options,
+            )
+            results = jax.device_get(results)
+        evaluations = []
+        for k, ((atoms, _), entry) in enumerate(zip(batch, entries, strict=True)):
+            result = jax.tree.map(lambda x, k=k: x[k], results)
+            report.check(atoms, result, entry.topology, entry.neighbors, options)
+            evaluations.append(self._evaluation(atoms, result))
+        return evaluations
+
+    def _terms(self, atoms: Atoms):
+        with self._scope():
+            system = self.system(atoms)
+            entry = self.lists.of(atoms, system)
+            guess = self._guess(atoms, system, entry)
+            options = self.options(len(system.mask))
+            result = programs.by_term(*self._arguments(system, entry), guess,
+                                      options=options)  # fmt: skip
+            return system, entry, jax.device_get(result)
+
+    def energy_terms(self, atoms: Atoms) -> dict[str, float]:
+        """Energy by term, eV."""
+        _, _, terms = self._terms(atoms)
+        with self._scope():
+            sums = terms.by_name()
+        return {name: float(value) * KCAL_PER_MOL for name, value in sums.items()}
+
+    def atom_energies(self, atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+        """Energy of each atom, eV: its own, and shares of the interactions."""
+        system, entry, terms = self._terms(atoms)
+        with self._scope():
+            energies = per_atom(terms, system, entry.neighbors, entry.topology)
+        return np.asarray(energies, np.float64)[: len(atoms)] * KCAL_PER_MOL
+
+    def bond_orders(self, atoms: Atoms) -> scipy.sparse.csr_array:
+        """Bond orders, summed over images, symmetric."""
+        _, entry, terms = self._terms(atoms)
+        bonds, order = entry.topology.bonds, np.asarray(terms.orders.total, np.float64)
+        kept = np.flatnonzero(np.asarray(bonds.mask) & (order > 0))
+        i, j = np.asarray(bonds.i)[kept], np.asarray(bonds.j_atom)[kept]
+        n = len(atoms)
+        half = scipy.sparse.coo_array((order[kept], (i, j)), shape=(n, n))
+        matrix = (half + half.T).tocsr()
+        matrix.sum_duplicates()
+        return matrix
+
+    def hessian(self, atoms: Atoms) -> Float[np.ndarray, "n n"]:
+        """Second derivatives of the energy by positions, eV/Å^2."""
+        count = len(atoms)
+        with self._scope():
+            system = self.system(atoms)
+            entry = self.lists.of(atoms, system)
+            guess = self._guess(atoms, system, entry)
+            options = self.options(len(system.mask))
+            arguments = self._arguments(system, entry)
+            result = programs.evaluate(*arguments, guess, options=options)
+            report.check(atoms, jax.device_get(result), entry.topology,
+                         entry.neighbors, options)  # fmt: skip
+            matrix = programs.hessian(*arguments, guess, options=options)
+        matrix = np.asarray(matrix, np.float64)[:count, :, :count, :]
+        matrix = matrix.reshape(3 * count, 3 * count) * KCAL_PER_MOL
+        return 0.5 * (matrix + matrix.T)

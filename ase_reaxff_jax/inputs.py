@@ -1,0 +1,62 @@
+"""From an ASE Atoms object to what the kernel takes; refuses what it cannot."""
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import InputError
+
+from ase_reaxff_jax.forcefield import ForceField
+
+SHOWN = 5  # atoms named in a message
+
+
+def some(indices) -> str:
+    """The first few of some atoms, for a message."""
+    shown = ", ".join(str(i) for i in indices[:SHOWN])
+    return shown + (", …" if len(indices) > SHOWN else "")
+
+
+def species_of(atoms: Atoms, force_field: ForceField) -> np.ndarray:
+    """Type of each atom; InputError names elements that the force field lacks."""
+    known = {element: k for k, element in enumerate(force_field.elements)}
+    symbols = atoms.get_chemical_symbols()
+    missing = [s for s in dict.fromkeys(symbols) if s not in known]
+    if missing:
+        where = [i for i, s in enumerate(symbols) if s == missing[0]]
+        raise InputError(
+            f"the force field has no parameters for {', '.join(missing)} "
+            f"({missing[0]}: atoms {some(where)}); "
+            f"it has: {' '.join(force_field.elements)}"
+        )
+    return np.array([known[s] for s in symbols], np.int32)
+
+
+def check_geometry(atoms: Atoms) -> None:
+    """InputError unless positions and cell are numbers and span what they must."""
+    if not len(atoms):
+        raise InputError("the structure has no atoms")
+    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+    if len(bad):
+        raise InputError(f"positions are not finite numbers: atoms {some(bad)}")
+    cell = atoms.cell.array
+    if not np.isfinite(cell).all():
+        raise InputError(f"the cell has entries that are not finite: {cell.tolist()}")
+    periodic = cell[atoms.pbc]
+    lengths = np.linalg.norm(periodic, axis=1)
+    axes = "abc"
+    for axis, length in zip(np.flatnonzero(atoms.pbc), lengths, strict=True):
+        if length < 1e-6:
+            raise InputError(
+                f"the structure is periodic along {axes[axis]}, but that cell vector "
+                "is zero; set the cell, or pbc=False along it"
+            )
+    if len(periodic) > 1 and np.linalg.matrix_rank(periodic / lengths[:, None]) < len(
+        periodic
+    ):
+        raise InputError(
+            f"the periodic cell vectors are linearly dependent: {periodic.tolist()}"
+        )
+
+
+def kernel_cell(atoms: Atoms) -> np.ndarray:
+    """The cell with zeros along axes without periodicity, (3, 3), Å."""
+    return np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)

@@ -1,0 +1,146 @@
+"""The compiled programs: each a pure function of records, jitted once per shape."""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ase_reaxff_jax.bond_orders import bond_reach, order_bound
+from ase_reaxff_jax.energy import Terms, terms, total_energy
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.mixing import Parameters, mix
+from ase_reaxff_jax.neighbors import Neighbors, image_positions
+from ase_reaxff_jax.nonbonded import Solution
+from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
+
+
+class Derivatives(eqx.Module):
+    """Energy and first derivatives, kcal/mol and Å."""
+
+    energy: Float[Array, ""]
+    gradient: Float[Array, "atoms 3"]
+    strain_gradient: Float[Array, "3 3"]
+    solution: Solution
+    shortest: Float[Array, ""]  # shortest bond candidate, Å
+    shortest_bond: Int[Array, ""]
+
+
+@jax.jit
+def prepare(
+    force_field: ForceField,
+) -> tuple[Parameters, Float[Array, "types types"]]:
+    """Mixed parameters, and the reach of each pair's bonds (Å)."""
+    parameters = mix(force_field)
+    return parameters, bond_reach(parameters.bond, parameters.general)
+
+
+@jax.jit
+def order_bounds(
+    parameters: Parameters, system: System, neighbors: Neighbors, skin: Float[Array, ""]
+) -> tuple[Float[Array, " close"], Float[Array, "images 3"]]:
+    """Largest possible order of each close pair, and the positions of the images."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    i, j = neighbors.close_i, neighbors.close_j
+    mask = j < len(neighbors.source)
+    vectors = jnp.where(mask[:, None], images[j] - images[i], 1.0)
+    r = jnp.sqrt(jnp.sum(vectors**2, axis=1))
+    atom = neighbors.source[jnp.where(mask, j, 0)]
+    pair = system.species[i], system.species[atom]
+    bound = order_bound(
+        parameters.bond, parameters.general, pair, r, mask, skin=skin
+    )
+    return bound, images
+
+
+def strained(system: System, positions: Array, strain: Array) -> System:
+    """The system at other positions, it and its cell deformed by a small strain."""
+    deformation = jnp.eye(3, dtype=strain.dtype) + strain
+    return eqx.tree_at(
+        lambda s: (s.positions, s.cell),
+        system,
+        (positions @ deformation, system.cell @ deformation),
+    )
+
+
+def derivatives(
+    parameters: Parameters,
+    system: System,
+    neighbors: Neighbors,
+    topology: Topology,
+    guess: Float[Array, "2 atoms"],
+    *,
+    options: Options,
+) -> Derivatives:
+    """Energy, its gradient by positions, and by a strain of the whole structure."""
+
+    def energy(positions, strain):
+        deformed = strained(system, positions, strain)
+        return total_energy(parameters, deformed, neighbors, topology, options, guess)
+
+    strain = jnp.zeros((3, 3), system.positions.dtype)
+    (value, solution), (gradient, strain_gradient) = jax.value_and_grad(
+        energy, argnums=(0, 1), has_aux=True
+    )(system.positions, strain)
+    bonds = topology.bonds
+    images = image_positions(system.positions, system.cell, neighbors)
+    square = jnp.sum((images[bonds.j] - images[bonds.i]) ** 2, axis=1)
+    square = jnp.where(bonds.mask, square, jnp.inf)
+    return Derivatives(
+        energy=value,
+        gradient=gradient,
+        strain_gradient=0.5 * (strain_gradient + strain_gradient.T),
+        solution=solution,
+        shortest=jnp.sqrt(jnp.min(square)),
+        shortest_bond=jnp.argmin(square),
+    )
+
+
+evaluate = partial(jax.jit, static_argnames="options")(derivatives)
+
+
+@partial(jax.jit, static_argnames="options")
+def evaluate_batch(
+    parameters, systems, neighbors, topologies, guesses, *, options: Options
+) -> Derivatives:
+    """`evaluate` of a stack of structures."""
+    one = partial(derivatives, parameters, options=options)
+    return jax.vmap(one)(systems, neighbors, topologies, guesses)
+
+
+@partial(jax.jit, static_argnames="options")
+def by_term(
+    parameters, system, neighbors, topology, guess, *, options: Options
+) -> Terms:
+    """Energies of all interactions."""
+    return terms(parameters, system, neighbors, topology, options, guess)
+
+
+@partial(jax.jit, static_argnames="options")
+def hessian(
+    parameters, system, neighbors, topology, guess, *, options: Options
+) -> Float[Array, "atoms 3 atoms 3"]:
+    """Second derivatives by positions, kcal/mol/Å^2, a row of it at a time."""
+
+    def gradient(positions):
+        moved = eqx.tree_at(lambda s: s.positions, system, positions)
+        return jax.grad(
+            lambda x: total_energy(
+                parameters,
+                eqx.tree_at(lambda s: s.positions, moved, x),
+                neighbors,
+                topology,
+                options,
+                guess,
+            )[0]
+        )(positions)
+
+    positions = system.positions
+    directions = jnp.eye(positions.size, dtype=positions.dtype)
+    directions = directions.reshape(-1, *positions.shape)
+    _, along = jax.linearize(gradient, positions)
+    rows = jax.lax.map(along, directions)
+    return rows.reshape(*positions.shape, *positions.shape)

@@ -1,0 +1,81 @@
+"""Turns what a compiled program reports into errors that name the culprit."""
+
+import contextlib
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
+
+from ase_reaxff_jax import errors
+from ase_reaxff_jax.options import Options
+
+SHORTEST = 0.3  # Å; closer than this no two atoms are
+OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
+
+
+def too_close(atoms: Atoms, i: int, j: int, shift, r: float) -> Exception:
+    """The error for two atoms almost on top of each other."""
+    symbols = atoms.symbols
+    image = "" if not np.any(shift) else f" (image {tuple(int(s) for s in shift)})"
+    return errors.AtomsTooCloseError(
+        f"atoms {i} ({symbols[i]}) and {j} ({symbols[j]}){image} are {r:.3f} Å apart, "
+        f"closer than {SHORTEST} Å; relax or repair the structure first"
+    )
+
+
+def check(atoms: Atoms, result, topology, neighbors, options: Options) -> None:
+    """Raises unless the result can be trusted."""
+    if result.shortest < SHORTEST:
+        bond = int(result.shortest_bond)
+        j = int(topology.bonds.j[bond])
+        raise too_close(
+            atoms,
+            int(topology.bonds.i[bond]),
+            int(topology.bonds.j_atom[bond]),
+            np.asarray(neighbors.shift)[j],
+            float(result.shortest),
+        )
+    if options.charge_model == "eem":
+        _check_charges(atoms, result.solution, options)
+    forces = np.asarray(result.gradient)[: len(atoms)]
+    bad = np.flatnonzero(~np.isfinite(forces).all(axis=1))
+    if len(bad) or not np.isfinite(result.energy):
+        where = f"; forces of atoms {bad[:5].tolist()}" if len(bad) else ""
+        raise CalculationFailed(
+            f"the energy or its derivative is not finite (energy {result.energy} "
+            f"kcal/mol{where}); the force field's parameters may not suit the structure"
+        )
+
+
+def _check_charges(atoms: Atoms, solution, options: Options) -> None:
+    if solution.indefinite:
+        elements = " ".join(dict.fromkeys(atoms.get_chemical_symbols()))
+        raise errors.IndefiniteChargeMatrixError(
+            "the matrix of the charge equations is not positive definite (polarisation "
+            f"catastrophe); check eta and gamma of {elements}, and atoms too close"
+        )
+    tolerance = options.charge_tolerance
+    if options.charge_method == "iterative" and not solution.converged:
+        worst = int(solution.worst_atom)
+        raise errors.ChargesNotConvergedError(
+            f"charges did not converge: residual {float(solution.residual):.1e} after "
+            f"{int(solution.iterations)} iterations, tolerance {tolerance:.1e}; largest "
+            f"at atom {worst} ({atoms.symbols[worst]}). Two atoms may be too close, "
+            "or eta too small."
+        )
+
+
+@contextlib.contextmanager
+def memory(atoms: int):
+    """Says what did not fit where the device runs out of memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if OUT_OF_MEMORY not in str(error):
+            raise
+        first_line = str(error).splitlines()[0]
+        raise CalculationFailed(
+            f"the device ran out of memory with {atoms} atoms: {first_line}. Use "
+            "dtype='float32', a smaller skin, or a device with more memory; on a GPU "
+            "see also XLA_PYTHON_CLIENT_PREALLOCATE in jax's documentation."
+        ) from error

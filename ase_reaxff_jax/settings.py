@@ -1,0 +1,95 @@
+"""The calculator's options, checked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from ase.calculators.calculator import InputError
+
+from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.precision import DTYPES
+
+CHOICES = {
+    "charge_model": ("eem", "fixed"),
+    "charge_method": ("auto", "direct", "iterative"),
+    "dtype": tuple(DTYPES),
+    "missing_bonds": ("error", "ignore"),
+    "implementation": ("fused", "reference"),
+}
+NOT_YET = {"charge_model": ("acks2", "qtpie"), "dtype": ("mixed",)}
+POSITIVE = ("charge_tolerance", "skin", "bond_skin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of `JaxReaxFF`; InputError names the one that is wrong."""
+
+    charge: float | None
+    charge_model: str
+    charge_tolerance: float
+    charge_response: bool
+    charge_method: str
+    dtype: str
+    skin: float  # Å
+    bond_skin: float  # Å
+    missing_bonds: str
+    implementation: str
+    device: Any
+
+    def __post_init__(self):
+        for name, allowed in CHOICES.items():
+            self._check_choice(name, getattr(self, name), allowed)
+        for name in POSITIVE:
+            self._check_positive(name, getattr(self, name))
+        charge = self.charge
+        if charge is not None and not (_is_number(charge) and np.isfinite(charge)):
+            raise InputError(
+                f"charge must be a number (e) or None (the sum of the initial "
+                f"charges), not {charge!r}"
+            )
+        if not isinstance(self.charge_response, bool | np.bool_):
+            raise InputError(
+                f"charge_response must be True or False, not {self.charge_response!r}"
+            )
+
+    @staticmethod
+    def _check_choice(name, value, allowed) -> None:
+        if value in NOT_YET.get(name, ()):
+            raise InputError(
+                f"{name}={value!r} is not implemented yet; there is: "
+                f"{', '.join(allowed)}"
+            )
+        if value not in allowed:
+            raise InputError(
+                f"{name}={value!r} is none of {', '.join(allowed)}"
+                f"{suggestion(value, allowed)}"
+            )
+
+    @staticmethod
+    def _check_positive(name, value) -> None:
+        if not _is_number(value) or not value > 0 or not np.isfinite(value):
+            raise InputError(f"{name} must be a positive number, not {value!r}")
+
+    def array(self, values) -> np.ndarray:
+        """Floating-point values in the chosen precision; others as they are."""
+        values = np.asarray(values)
+        return values.astype(DTYPES[self.dtype]) if values.dtype.kind == "f" else values
+
+    def jax_device(self) -> jax.Device | None:
+        """The device to run on; None is jax's default."""
+        if self.device is None or isinstance(self.device, jax.Device):
+            return self.device
+        try:
+            return jax.devices(self.device)[0]
+        except RuntimeError as error:
+            present = ", ".join(str(d) for d in jax.devices())
+            raise InputError(
+                f"device={self.device!r}: jax has no such platform; it has: {present}"
+            ) from error
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
