@@ -1,0 +1,1 @@
+"""Force-field files: their columns, reading, writing and checking."""
