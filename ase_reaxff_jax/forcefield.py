@@ -1,37 +1,21 @@
-"""The force field: the numbers of the file, by section, and how to name one of them."""
+"""The force field: the numbers of the file, by section, and access to each of them."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ase.calculators.calculator import InputError
 from jaxtyping import Float
 
-from ase_reaxff_jax.errors import suggestion
-from ase_reaxff_jax.ffield.schema import BY_NUMBER, SECTIONS, column, general_names
+from ase_reaxff_jax.ffield import names
+from ase_reaxff_jax.ffield.names import ANY, Address, Types, UnknownParameterError
+from ase_reaxff_jax.ffield.schema import SECTIONS, column
 
-__all__ = ["Address", "ForceField", "Header", "UnknownParameterError", "column"]
+__all__ = ["ANY", "Address", "ForceField", "Header", "UnknownParameterError", "column"]
 
 Numbers = np.ndarray | jax.Array  # of the host as read, of the device once traced
-Types = tuple[tuple[int, ...], ...]  # 0-based types of each row
-ANY = -1  # type of a torsion's wild card, `*` in names
-
-
-class UnknownParameterError(InputError, LookupError):
-    """The force field has no such parameter, or more than one of that name."""
-
-
-class Address(NamedTuple):
-    """Place of a parameter as in the `params` file: section, row, column from 1."""
-
-    section: int
-    row: int
-    column: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,13 @@ class ForceField(eqx.Module):
     lg: bool = eqx.field(static=True)  # with low-gradient dispersion
     header: Header = eqx.field(static=True, default=Header())
 
+    def __check_init__(self):
+        """Each row has its types."""
+        for section in list(SECTIONS)[1:]:
+            rows, types = len(getattr(self, section)), len(self.types(section))
+            if rows != types:
+                raise ValueError(f"{section} has {rows} rows, but types for {types}")
+
     @property
     def description(self) -> str:
         """First line of the file."""
@@ -77,11 +68,23 @@ class ForceField(eqx.Module):
 
     def types(self, section: str) -> Types:
         """0-based types of each row of a section; of `general`, nothing."""
-        if section == "general":
-            return ()
-        if section == "atom":
-            return tuple((k,) for k in range(len(self.elements)))
-        return getattr(self, f"{_section(section).name}_types")
+        return names.types_of(self, section)
+
+    def labels(self, section: str) -> tuple[str, ...]:
+        """Elements of each row, `C C H`, numbered `#1`, `#2` where they repeat."""
+        return names.labels(self, section)
+
+    def addresses(self) -> Iterator[tuple[Address, str]]:
+        """Every parameter of the file: its address and its name.
+
+        Names are as `atom C r_s`, `torsion * C C * V2`, `general p_boc1`; of several
+        rows for the same elements, `angle C H N #2 p_val1`.
+        """
+        return names.addresses(self)
+
+    def locate(self, parameter: Sequence[int] | str) -> Address:
+        """Address of a parameter by its name, `atom C r_s`; addresses pass through."""
+        return names.locate(self, parameter)
 
     def get(
         self,
@@ -104,11 +107,11 @@ class ForceField(eqx.Module):
             UnknownParameterError: there is no such row or column, or there are several
                 such rows and no `index`.
         """
-        return self.at(self._address(section, key, name, index))
+        return self.at(names.address_of(self, section, key, name, index))
 
     def at(self, address: Sequence[int]):
         """One parameter by section, row and column, all from 1; a scalar."""
-        section, place = self._place(address)
+        section, place = names.index_of(self, address)
         return getattr(self, section)[place]
 
     def replace(self, parameter: Sequence[int] | str, value) -> "ForceField":
@@ -118,127 +121,11 @@ class ForceField(eqx.Module):
             parameter: Address, or name as in `addresses`.
             value: The number, may be traced; in the unit of the file.
         """
-        section, place = self._place(self.locate(parameter))
+        section, place = names.index_of(self, names.locate(self, parameter))
         old = getattr(self, section)
-        traced = isinstance(value, jax.core.Tracer)
-        if isinstance(old, np.ndarray) and not traced:
+        if isinstance(old, np.ndarray) and not isinstance(value, jax.core.Tracer):
             new = old.copy()
             new[place] = value
         else:
             new = jnp.asarray(old).at[place].set(value)
         return eqx.tree_at(lambda tree: getattr(tree, section), self, new)
-
-    def locate(self, parameter: Sequence[int] | str) -> Address:
-        """Address of a parameter by its name, `atom C r_s`; addresses pass through."""
-        if not isinstance(parameter, str):
-            self._place(parameter)
-            return Address(*parameter)
-        section, *key, name = parameter.split() if " " in parameter else ("", "")
-        index = None
-        if key and key[-1].startswith("#") and key[-1][1:].isdecimal():
-            index = int(key.pop()[1:]) - 1
-        return self._address(section, key, name, index)
-
-    def addresses(self) -> Iterator[tuple[Address, str]]:
-        """Every parameter of the file: its address and its name.
-
-        Names are as `atom C r_s`, `torsion * C C * V2`, `general p_boc1`; of several
-        rows for the same elements, `angle C H N #2 p_val1`.
-        """
-        for place, name in enumerate(general_names(len(self.general)), start=1):
-            yield Address(1, place, 1), f"general {name}"
-        for section in list(SECTIONS.values())[1:]:
-            names = section.names[: self._width(section.name)]
-            for row, label in enumerate(self.labels(section.name), start=1):
-                for place, name in enumerate(names, start=1):
-                    address = Address(section.number, row, place)
-                    yield address, f"{section.name} {label} {name}"
-
-    def labels(self, section: str) -> tuple[str, ...]:
-        """Elements of each row, `C C H`, numbered `#1`, `#2` where they repeat."""
-        keys = [self._canonical(section, types) for types in self.types(section)]
-        total, seen = Counter(keys), Counter()
-        labels = []
-        for types, key in zip(self.types(section), keys, strict=True):
-            seen[key] += 1
-            number = f" #{seen[key]}" if total[key] > 1 else ""
-            labels.append(" ".join(map(self._symbol, types)) + number)
-        return tuple(labels)
-
-    def _width(self, section: str) -> int:
-        """Columns that files of this kind have."""
-        lg_only = {"atom": 2, "off_diagonal": 1}.get(section, 0)
-        return len(SECTIONS[section].names) - (0 if self.lg else lg_only)
-
-    def _symbol(self, type_: int) -> str:
-        if type_ == ANY:
-            return "*"
-        known = type_ < len(self.elements)
-        return self.elements[type_] if known else f"type{type_ + 1}"
-
-    def _canonical(self, section: str, types: Sequence[int]) -> tuple[int, ...]:
-        """The same for both directions in which a symmetric row can be written."""
-        types = tuple(types)
-        return min(types, types[::-1]) if SECTIONS[section].symmetric else types
-
-    def _address(self, section, key, name, index) -> Address:
-        number = _section(section).number
-        key = tuple(key.split()) if isinstance(key, str) else tuple(key or ())
-        if section == "general":
-            names = general_names(len(self.general))
-            _check(not key, f"a general parameter has no elements, got {key}")
-            _check(name in names, f"no general parameter {name!r}", name, names)
-            return Address(number, names.index(name) + 1, 1)
-        names = SECTIONS[section].names
-        _check(name in names, f"no {name!r} in section {section}", name, names)
-        row = self._row(section, key, index)
-        return Address(number, row + 1, names.index(name) + 1)
-
-    def _row(self, section: str, key: tuple[str, ...], index: int | None) -> int:
-        symbols = {self._symbol(t): t for row in self.types(section) for t in row}
-        symbols |= {element: k for k, element in enumerate(self.elements)}
-        for symbol in key:
-            _check(symbol in symbols, f"no element {symbol!r}", symbol, symbols)
-        wanted = self._canonical(section, [symbols[symbol] for symbol in key])
-        found = [
-            row
-            for row, types in enumerate(self.types(section))
-            if self._canonical(section, types) == wanted
-        ]
-        what = f"{section} {' '.join(key)}"
-        _check(found, f"the force field has no row {what}")
-        if index is None:
-            one = len(found) == 1
-            _check(one, f"{what} has {len(found)} rows: index 0 to {len(found) - 1}?")
-            index = 0
-        _check(0 <= index < len(found), f"{what} has {len(found)} rows, no [{index}]")
-        return found[index]
-
-    def _place(self, address: Sequence[int]) -> tuple[str, tuple[int, ...]]:
-        """Section and 0-based index into its array."""
-        whole = all(isinstance(number, int | np.integer) for number in address)
-        good = len(address) == 3 and whole and address[0] in BY_NUMBER
-        _check(good, f"{tuple(address)} is no address (section 1-7, row, column)")
-        number, row, place = map(int, address)
-        section = BY_NUMBER[number].name
-        if section == "general":
-            # The `params` format leaves the column of a general parameter open.
-            inside = 1 <= row <= len(self.general) and place in (0, 1)
-            _check(inside, f"no general parameter at {tuple(address)}")
-            return section, (row - 1,)
-        rows, width = len(self.types(section)), len(SECTIONS[section].names)
-        width = width if section != "atom" else self._width("atom")
-        inside = 1 <= row <= rows and 1 <= place <= width
-        size = f"{section} has {rows} rows, {width} columns"
-        _check(inside, f"no parameter at {tuple(address)}: {size}")
-        return section, (row - 1, place - 1)
-
-
-def _section(name: str):
-    _check(name in SECTIONS, f"no section {name!r}", name, SECTIONS)
-    return SECTIONS[name]
-
-
-def _check(condition, message: str, word: str = "", known=()) -> None:
-    if not condition:
-        raise UnknownParameterError(message + suggestion(word, known))

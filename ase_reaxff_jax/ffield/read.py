@@ -8,9 +8,10 @@ from typing import IO
 import numpy as np
 from ase.calculators.calculator import ReadError
 
+from ase_reaxff_jax.ffield.names import ANY, Types
 from ase_reaxff_jax.ffield.schema import MIN_GENERAL, SECTIONS, Section, general_names
 from ase_reaxff_jax.ffield.tokens import is_number, leading_numbers, split
-from ase_reaxff_jax.forcefield import ANY, ForceField, Header, Types
+from ase_reaxff_jax.forcefield import ForceField, Header
 
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]{0,3}")
 _INTEGER = re.compile(r"[0-9]{1,9}")

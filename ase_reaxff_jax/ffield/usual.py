@@ -1,0 +1,100 @@
+"""What values of published parameter sets look like.
+
+The ranges hold the twelve bundled sets with room to spare; a value outside is not wrong
+for sure, but a slip of the pen or of the decimal point usually is. The units are those
+of `schema`.
+"""
+
+# section, parameter: smallest and largest usual value
+RANGES = {
+    ("general", "p_boc1"): (10.0, 200.0),
+    ("general", "p_boc2"): (1.0, 50.0),
+    ("general", "p_ovun6"): (0.1, 10.0),
+    ("general", "p_ovun7"): (1.0, 50.0),
+    ("general", "p_ovun8"): (1.0, 50.0),
+    ("general", "swb"): (5.0, 15.0),
+    ("general", "p_val6"): (1.0, 100.0),
+    ("general", "p_lp1"): (1.0, 50.0),
+    ("general", "p_val9"): (0.1, 10.0),
+    ("general", "p_val10"): (0.1, 10.0),
+    ("general", "p_pen2"): (0.5, 50.0),
+    ("general", "p_tor2"): (0.5, 50.0),
+    ("general", "p_tor3"): (0.5, 50.0),
+    ("general", "p_cot2"): (0.2, 20.0),
+    ("general", "p_vdW1"): (1.0, 3.0),
+    ("general", "bo_cut_100"): (0.0, 1.0),
+    ("general", "p_ovun3"): (0.0, 200.0),
+    ("general", "p_ovun4"): (0.0, 20.0),
+    ("general", "p_val8"): (0.5, 10.0),
+    ("atom", "r_s"): (-2.0, 3.5),
+    ("atom", "r_pi"): (-2.0, 3.0),
+    ("atom", "r_pipi"): (-2.0, 3.0),
+    ("atom", "valency"): (0.5, 8.0),
+    ("atom", "valency_e"): (0.5, 14.0),
+    ("atom", "valency_boc"): (0.5, 12.0),
+    ("atom", "valency_val"): (0.5, 14.0),
+    ("atom", "r_vdw"): (1.0, 3.5),
+    ("atom", "epsilon"): (0.005, 1.0),
+    ("atom", "gamma"): (0.1, 2.0),
+    ("atom", "alpha"): (4.0, 16.0),
+    ("atom", "gamma_w"): (0.0, 200.0),
+    ("atom", "p_ovun5"): (-1.0, 120.0),
+    ("atom", "chi"): (-10.0, 15.0),
+    ("atom", "eta"): (2.0, 25.0),
+    ("atom", "p_lp2"): (-50.0, 100.0),
+    ("atom", "p_ovun2"): (-60.0, -2.0),
+    ("atom", "p_val3"): (0.5, 10.0),
+    ("atom", "p_val5"): (0.5, 10.0),
+    ("bond", "De_s"): (-1.0, 400.0),
+    ("bond", "De_p"): (-1.0, 400.0),
+    ("bond", "De_pp"): (-1.0, 400.0),
+    ("bond", "p_be1"): (-2.0, 2.0),
+    ("bond", "p_be2"): (-1.0, 50.0),
+    ("bond", "p_ovun1"): (0.0, 5.0),
+    ("bond", "p_bo2"): (2.0, 20.0),
+    ("off_diagonal", "D"): (0.005, 1.0),
+    ("off_diagonal", "r_vdW"): (0.8, 3.5),
+    ("off_diagonal", "alpha"): (4.0, 16.0),
+    ("off_diagonal", "r_s"): (0.4, 3.5),
+    ("off_diagonal", "r_pi"): (0.4, 3.0),
+    ("off_diagonal", "r_pipi"): (0.4, 3.0),
+    ("angle", "theta_00"): (0.0, 180.0),
+    ("angle", "p_val1"): (-60.0, 100.0),
+    ("angle", "p_val2"): (0.0, 50.0),
+    ("angle", "p_coa1"): (-150.0, 50.0),
+    ("angle", "p_val7"): (-2.0, 10.0),
+    ("angle", "p_pen1"): (-100.0, 100.0),
+    ("angle", "p_val4"): (0.5, 15.0),
+    ("torsion", "V1"): (-50.0, 50.0),
+    ("torsion", "V2"): (-100.0, 200.0),
+    ("torsion", "V3"): (-20.0, 20.0),
+    ("torsion", "p_tor1"): (-40.0, 0.0),
+    ("torsion", "p_cot1"): (-20.0, 5.0),
+    ("hydrogen_bond", "r0_hb"): (1.0, 5.0),
+    ("hydrogen_bond", "p_hb1"): (-30.0, 0.0),
+    ("hydrogen_bond", "p_hb2"): (0.5, 10.0),
+    ("hydrogen_bond", "p_hb3"): (0.5, 50.0),
+}
+
+# Without these the equations have no meaning: division by zero, root of a negative
+# number, charges without a minimum.
+POSITIVE = (
+    ("general", "swb"),
+    ("atom", "mass"),
+    ("atom", "gamma"),
+    ("atom", "eta"),
+    ("atom", "alpha"),
+    ("atom", "r_vdw"),
+    ("atom", "epsilon"),
+)
+NOT_NEGATIVE = (
+    ("general", "bo_cut_100"),
+    ("atom", "b_o_131"),
+    ("atom", "b_o_132"),
+    ("atom", "b_o_133"),
+)
+ONE_OF = {
+    ("atom", "p_hbond"): (0.0, 1.0, 2.0),
+    ("bond", "v13cor"): (0.0, 1.0),
+    ("bond", "ovc"): (0.0, 1.0),
+}
