@@ -49,3 +49,6 @@ OVERCOORDINATION_SHIFT = 1e-8
 
 NO_CORRECTION = 0.001
 """ovc, v13cor and |p_val1| below this switch their correction or term off."""
+
+FAR_AWAY = 1e6
+"""Coordinates of what stands in for padding, Å: beyond every cutoff."""

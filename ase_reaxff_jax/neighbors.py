@@ -1,0 +1,378 @@
+"""Pairs of atoms within a distance, every periodic image of its own.
+
+Images of atoms are explicit: image k is atom `source[k]` moved by the lattice vectors
+`shift[k]`. The first images are the atoms themselves, brought into the cell; a pair is
+an atom and an image, and nothing else needs to know of periodicity. Lists are made on
+the host and stay valid while atoms move less than the skin allows (`stale`).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import vesin
+from jaxtyping import Array, Bool, Float, Int
+
+from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.units import FAR_AWAY
+
+AnyArray = Array | np.ndarray  # records are made on the host, used on the device
+LISTS = ("images", "width", "close", "hydrogen")
+MOST_BOXES = 50_000
+
+
+class Neighbors(eqx.Module):
+    """Images and pair lists, padded; the image of padded pairs is the number `images`.
+
+    Rows and capacities follow from the shapes. Unused images repeat atom 0.
+    """
+
+    source: Int[AnyArray, " images"]  # atom of which the image is a copy
+    shift: Int[AnyArray, "images 3"]  # lattice vectors added to it
+    far: Int[AnyArray, "atoms width"]  # half list: images in a row with their atom
+    close_i: Int[AnyArray, " close"]  # half list of atoms and images that may bond
+    close_j: Int[AnyArray, " close"]
+    hydrogen_i: Int[AnyArray, " hydrogen"]  # every hydrogen with every acceptor image
+    hydrogen_k: Int[AnyArray, " hydrogen"]
+    reference_positions: Float[AnyArray, "atoms 3"]  # where the lists were made, Å
+    reference_cell: Float[AnyArray, "3 3"]
+    needed: dict[str, Int[AnyArray, ""]]  # more than the capacity means overflow
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """Room in each list."""
+        room = (self.source, self.far, self.close_i, self.hydrogen_i)
+        return {n: x.shape[-1] for n, x in zip(LISTS, room, strict=True)}
+
+    @property
+    def overflow(self) -> Bool[AnyArray, "..."] | np.bool_:
+        """Whether any list is incomplete."""
+        full = [self.needed[name] > room for name, room in self.capacity.items()]
+        return full[0] | full[1] | full[2] | full[3]
+
+
+class Reach(NamedTuple):
+    """Distances (Å) up to which each list must be complete."""
+
+    far: float
+    close: float
+    hydrogen: float
+
+
+class Nearest(NamedTuple):
+    """The two atoms (or an atom and its image) that are closest to each other."""
+
+    i: int
+    j: int
+    shift: np.ndarray  # lattice vectors from j to the image that is meant
+    r: float  # Å
+
+
+def image_positions(
+    positions: Float[AnyArray, "atoms 3"],
+    cell: Float[AnyArray, "3 3"],
+    neighbors: Neighbors,
+) -> Float[Array, "images_plus_1 3"]:
+    """Positions of all images (Å), and behind them one far from everything.
+
+    Padded pairs read that last one; they are beyond every cutoff and so need no mask.
+    """
+    positions = jnp.asarray(positions)
+    shift = neighbors.shift.astype(positions.dtype)
+    images = positions[neighbors.source] + shift @ cell
+    return jnp.concatenate([images, jnp.full((1, 3), FAR_AWAY, positions.dtype)])
+
+
+def stale(neighbors: Neighbors, positions, cell, *, reach: float, skin: float):
+    """Whether pairs may be missing from lists made with this reach and skin (Å)."""
+    return moved_too_far(
+        neighbors.reference_positions,
+        neighbors.reference_cell,
+        positions,
+        cell,
+        reach=reach,
+        skin=skin,
+    )
+
+
+def moved_too_far(
+    reference: Float[AnyArray, "atoms 3"],
+    reference_cell: Float[AnyArray, "3 3"],
+    positions: Float[AnyArray, "atoms 3"],
+    cell: Float[AnyArray, "3 3"],
+    *,
+    reach: float,
+    skin: float,
+) -> Bool[AnyArray, ""] | np.bool_:
+    """Whether two atoms may have come within `reach` from beyond `reach + skin` (Å).
+
+    With F the affine map from the reference cell to the cell and u the largest of
+    |R - R_ref F|, every distance is at least (least stretch of F) r_ref - 2 u. The
+    least stretch is bounded by 1 - |F - 1|. Works in NumPy and in jax alike.
+    """
+    xp: Any = np if isinstance(positions, np.ndarray) else jnp
+    strain = _pseudo_inverse(reference_cell, xp) @ (cell - reference_cell)
+    moved = positions - reference - reference @ strain
+    u = xp.sqrt(xp.max(xp.sum(moved**2, axis=-1)))
+    stretch = 1.0 - xp.sqrt(xp.sum(strain**2))
+    # Written so that positions that are not numbers count as moved.
+    return ~(stretch * (reach + skin) - 2.0 * u > reach)
+
+
+def renew(
+    make: Callable[[np.ndarray, np.ndarray], Neighbors],
+    neighbors: Neighbors,
+    positions: Float[Array, "atoms 3"],
+    cell: Float[Array, "3 3"],
+) -> Neighbors:
+    """New lists with the old capacities, also inside compiled programs.
+
+    `make(positions, cell)` runs on the host, in a thread that knows single precision
+    only; floating-point numbers therefore travel as pairs of integers.
+    """
+
+    def host(positions_bits, cell_bits):
+        numbers = (_from_bits(b, cell.dtype) for b in (positions_bits, cell_bits))
+        return _without_references(make(*numbers))
+
+    lists = jax.pure_callback(
+        host,
+        _without_references(neighbors),
+        _to_bits(positions),
+        _to_bits(cell),
+        vmap_method="sequential",
+    )
+    return eqx.tree_at(
+        lambda n: (n.reference_positions, n.reference_cell),
+        lists,
+        (positions, cell),
+        is_leaf=lambda x: x is None,
+    )
+
+
+def _without_references(neighbors: Neighbors) -> Neighbors:
+    return eqx.tree_at(
+        lambda n: (n.reference_positions, n.reference_cell), neighbors, (None, None)
+    )
+
+
+def _to_bits(x: Float[Array, "..."]) -> Int[Array, "..."]:
+    return jax.lax.bitcast_convert_type(x, jnp.int32)
+
+
+def _from_bits(bits, dtype) -> Float[np.ndarray, "..."]:
+    numbers = np.ascontiguousarray(bits).view(dtype)
+    return numbers[..., 0] if dtype.itemsize > bits.itemsize else numbers
+
+
+def _pseudo_inverse(cell, xp: Any):
+    """Inverse on the space that the cell vectors span; some of them may be zero."""
+    gram = cell @ cell.T
+    return cell.T @ xp.linalg.inv(gram + xp.diag(xp.where(xp.diag(gram) > 0, 0.0, 1.0)))
+
+
+def build(
+    *,
+    positions: Float[np.ndarray, "atoms 3"],
+    count: int,
+    cell: Float[np.ndarray, "3 3"],
+    role: Int[np.ndarray, " count"],
+    reach: Reach,
+    skin: float,
+    capacity: dict[str, int] | None = None,
+    grow: bool = True,
+) -> tuple[Neighbors, Nearest | None]:
+    """Lists at these positions, on the host, and the closest pair.
+
+    Args:
+        positions: Å; the atoms behind the first `count` are padding.
+        count: Number of atoms.
+        cell: Rows are the lattice vectors, Å; zero along axes without periodicity.
+        role: 1 for atoms that are the hydrogen of hydrogen bonds, 2 for acceptors.
+        reach: Å.
+        skin: Å that each list reaches farther.
+        capacity: Least room in each list, by name.
+        grow: Whether lists may outgrow `capacity`; else `needed` tells what is missing.
+    """
+    exact, box = positions.astype(np.float64), cell.astype(np.float64)
+    wrap = -np.floor(exact[:count] @ _pseudo_inverse(box, np)).astype(np.int32)
+    pairs = _pairs(exact[:count] + wrap @ box, box, max(reach) + skin)
+    far = _balanced(pairs.within(reach.far + skin))
+    close = pairs.within(reach.close + skin)
+    hydrogen = _hydrogens_first(pairs.within(reach.hydrogen + skin), role)
+
+    number, source, code = _images((far, close, hydrogen), len(positions), count)
+    row, column, width = _columns(far.i, count)
+    found = (len(source), width, len(close.i), len(hydrogen.i))
+    needed = dict(zip(LISTS, found, strict=True))
+    room = {n: _room(needed[n], (capacity or {}).get(n, 0), grow, n) for n in LISTS}
+
+    def image(part: _Pairs) -> np.ndarray:
+        return np.minimum(number[part.j, part.code], room["images"])
+
+    shift = _shifts(code, pairs.most)
+    shift[:count] = wrap
+    shift[len(positions) :] += wrap[source[len(positions) :]]
+    rows = np.full((len(positions), room["width"]), room["images"], np.int32)
+    kept = column < room["width"]
+    rows[far.i[row][kept], column[kept]] = image(far)[row][kept]
+    made = Neighbors(
+        source=_padded(source, room["images"]),
+        shift=_padded(shift, room["images"]),
+        far=rows,
+        close_i=_padded(close.i, room["close"]),
+        close_j=_padded(image(close), room["close"], room["images"]),
+        hydrogen_i=_padded(hydrogen.i, room["hydrogen"]),
+        hydrogen_k=_padded(image(hydrogen), room["hydrogen"], room["images"]),
+        reference_positions=positions.copy(),
+        reference_cell=cell.copy(),
+        needed={name: np.asarray(value, np.int32) for name, value in needed.items()},
+    )
+    return made, _nearest(pairs, wrap)
+
+
+class _Pairs(NamedTuple):
+    """Pairs of atoms, each once; shifts by lattice vectors as one number, `code`.
+
+    The code of the opposite shift is `codes - 1 - code`.
+    """
+
+    i: Int[np.ndarray, " pairs"]
+    j: Int[np.ndarray, " pairs"]
+    code: Int[np.ndarray, " pairs"]
+    r: Float[np.ndarray, " pairs"]
+    most: Int[np.ndarray, "3"]  # largest shift along each lattice vector
+
+    @property
+    def codes(self) -> int:
+        return int(np.prod(2 * self.most + 1))
+
+    def within(self, distance: float) -> "_Pairs":
+        near = self.r <= distance
+        return self if near.all() else self.take(near)
+
+    def take(self, which) -> "_Pairs":
+        columns = (x[which] for x in (self.i, self.j, self.code, self.r))
+        return _Pairs(*columns, self.most)
+
+    def turned(self, which: Bool[np.ndarray, " pairs"]) -> "_Pairs":
+        """Some pairs seen from their other end."""
+        i = np.where(which, self.j, self.i)
+        j = np.where(which, self.i, self.j)
+        code = np.where(which, self.codes - 1 - self.code, self.code)
+        return _Pairs(i, j, code, self.r, self.most)
+
+
+def _pairs(
+    positions: Float[np.ndarray, "count 3"], cell: Float[np.ndarray, "3 3"], cutoff
+) -> _Pairs:
+    """All pairs of atoms inside the cell, from `vesin`."""
+    radius = _search_radius(positions, cell, cutoff)
+    search = vesin.NeighborList(cutoff=radius, full_list=False)
+    periodic = cell.any(axis=1)
+    i, j, shift, r = search.compute(positions, cell, periodic, "ijSd", copy=False)
+    if radius > cutoff:
+        near = r <= cutoff
+        i, j, shift, r = i[near], j[near], shift[near], r[near]
+    most = np.abs(shift).max(axis=0, initial=0)
+    b, c = (2 * most + 1)[1:]
+    x, y, z = (shift[:, axis] + most[axis] for axis in range(3))
+    code = (x * b + y) * c + z
+    return _Pairs(i.astype(np.int32), j.astype(np.int32), code, r.copy(), most)
+
+
+def _search_radius(positions, cell, cutoff: float) -> float:
+    """The cutoff, widened where atoms are thinly spread over a vast space.
+
+    vesin 0.6 sorts atoms into boxes as wide as the cutoff and ends the whole process
+    where there are too many of them in one or two directions.
+    """
+    periodic = cell.any(axis=1)
+    inverse = _pseudo_inverse(cell, np)
+    free = np.ptp(positions @ (np.eye(3) - inverse @ cell), axis=0)
+    free = np.linalg.norm(free) if periodic.any() else free
+    height = 1.0 / np.linalg.norm(np.where(periodic, inverse, np.eye(3)), axis=0)
+    extent = np.where(periodic, height, free)
+    while np.prod(np.maximum(extent / cutoff, 1.0)) > MOST_BOXES:
+        cutoff *= 2.0
+    return cutoff
+
+
+def _shifts(code: Int[np.ndarray, " n"], most) -> Int[np.ndarray, "n 3"]:
+    """Lattice vectors of codes."""
+    b, c = (2 * most + 1)[1:]
+    shift = np.stack([code // (b * c), code // c % b, code % c], axis=1) - most
+    return shift.astype(np.int32)
+
+
+def _balanced(pairs: _Pairs) -> _Pairs:
+    """Turned such that every atom holds about half of its pairs."""
+    even = (pairs.i + pairs.j) % 2 == 0
+    return pairs.turned(even != (pairs.i < pairs.j))
+
+
+def _hydrogens_first(pairs: _Pairs, role: Int[np.ndarray, " count"]) -> _Pairs:
+    """The pairs of a hydrogen and an acceptor, seen from the hydrogen."""
+    first, second = role[pairs.i], role[pairs.j]
+    forwards, backwards = (first == 1) & (second == 2), (first == 2) & (second == 1)
+    either = forwards | backwards
+    return pairs.take(either).turned(backwards[either])
+
+
+def _images(
+    lists: tuple[_Pairs, ...], atoms: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of the images that occur: (atom, code) to number, and back to both."""
+    codes = lists[0].codes
+    home = codes // 2
+    used = np.zeros((count, codes), bool)
+    for part in lists:
+        used[part.j, part.code] = True
+    used[:, home] = False
+    source, code = np.nonzero(used)
+    number = np.zeros((count, codes), np.int32)
+    number[:, home] = np.arange(count)
+    number[source, code] = atoms + np.arange(len(source))
+    source = np.concatenate([np.arange(atoms), source])
+    code = np.concatenate([np.full(atoms, home), code])
+    return number, source, code
+
+
+def _columns(
+    row: Int[np.ndarray, " pairs"], count: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Pairs in the order of their rows, the column of each, and the longest row."""
+    # NumPy sorts integers of 16 bits by radix, several times as fast as longer ones.
+    short = row.astype(np.uint16) if count <= np.iinfo(np.uint16).max else row
+    order = np.argsort(short, kind="stable")
+    length = np.bincount(row, minlength=count)
+    start = np.cumsum(length) - length
+    column = np.arange(len(row)) - np.repeat(start, length)
+    return order, column, int(length.max(initial=0))
+
+
+def _room(needed: int, least: int, grow: bool, name: str) -> int:
+    """Capacity of a list; rows in finer steps, because every one is padded."""
+    if needed <= least or not grow:
+        return least
+    return bucket(needed, parts=32 if name == "width" else 8, smallest=8)
+
+
+def _padded(values: np.ndarray, room: int, fill: int = 0) -> np.ndarray:
+    """Integers in an array of fixed length, cut where they are too many."""
+    padded = np.full((room, *values.shape[1:]), fill, np.int32)
+    filled = min(room, len(values))
+    padded[:filled] = values[:filled]
+    return padded
+
+
+def _nearest(pairs: _Pairs, wrap: Int[np.ndarray, "count 3"]) -> Nearest | None:
+    if not len(pairs.r):
+        return None
+    k = int(pairs.r.argmin())
+    i, j = int(pairs.i[k]), int(pairs.j[k])
+    shift = _shifts(pairs.code[k : k + 1], pairs.most)[0] + wrap[j] - wrap[i]
+    return Nearest(i, j, shift, float(pairs.r[k]))
