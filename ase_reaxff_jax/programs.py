@@ -38,9 +38,8 @@ def prepare(
     return parameters, bond_reach(parameters.bond, parameters.general)
 
 
-@jax.jit
-def order_bounds(
-    parameters: Parameters, system: System, neighbors: Neighbors, skin: Float[Array, ""]
+def close_order_bounds(
+    parameters: Parameters, system: System, neighbors: Neighbors, skin: float | Array
 ) -> tuple[Float[Array, " close"], Float[Array, "images 3"]]:
     """Largest possible order of each close pair, and the positions of the images."""
     images = image_positions(system.positions, system.cell, neighbors)
@@ -54,6 +53,9 @@ def order_bounds(
         parameters.bond, parameters.general, pair, r, mask, skin=skin
     )
     return bound, images
+
+
+order_bounds = jax.jit(close_order_bounds)
 
 
 def strained(system: System, positions: Array, strain: Array) -> System:

@@ -1,0 +1,198 @@
+"""The interaction lists of the structures seen last, made anew only when stale.
+
+Two kinds with a skin of their own: neighbours (non-bonded pairs; slow to make, valid
+while atoms move half an Å or so) and topology (bonds, angles, torsions, hydrogen
+bonds; quick to make from the neighbours, but shorter lived, because every candidate
+within the skin costs time at each step).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import InputError
+from jaxtyping import Float
+
+from ase_reaxff_jax import neighbors as nb
+from ase_reaxff_jax import programs, report
+from ase_reaxff_jax.forcefield import ForceField, column
+from ase_reaxff_jax.history import ChargeHistory
+from ase_reaxff_jax.mixing import Parameters
+from ase_reaxff_jax.rows import rows_of
+from ase_reaxff_jax.settings import Settings
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
+from ase_reaxff_jax.topology_build import build
+from ase_reaxff_jax.units import BOND_CUTOFF, HYDROGEN_BOND_CUTOFF
+
+REMEMBERED_ATOMS = 20_000  # lists are kept for structures with as many atoms in all
+ROOM = 1.1  # capacities are this much larger than the first structure needs
+
+
+@dataclass
+class Entry:
+    """Lists of one structure, and the charges of its last few geometries."""
+
+    key: tuple
+    neighbors: nb.Neighbors  # on the device
+    topology: Topology  # on the device
+    host: nb.Neighbors  # the neighbours, on the host
+    positions: Float[np.ndarray, "atoms 3"]  # at which the topology was made, Å
+    cell: Float[np.ndarray, "3 3"]
+    history: ChargeHistory = field(default_factory=ChargeHistory)
+
+
+class Lists:
+    """Makes lists for any structure of one force field, and remembers a few."""
+
+    def __init__(
+        self,
+        force_field: ForceField,
+        parameters: Parameters,
+        reach: Float[np.ndarray, "types types"],
+        settings: Settings,
+    ):
+        self.settings = settings
+        self.parameters = parameters
+        self.rows = rows_of(force_field)
+        self.elements = force_field.elements
+        self.bond_reach = np.asarray(reach, np.float64)
+        self.role = np.trunc(force_field.atom[:, column("atom", "p_hbond")]).astype(int)
+        self.taper = float(force_field.general[column("general", "swb")])
+        self.bonded = np.asarray(parameters.bond.exists)
+        self._entries: list[Entry] = []
+        self._capacity: dict[int, dict[str, int]] = defaultdict(dict)
+
+    def reach(self, species: np.ndarray) -> nb.Reach:
+        """Distances (Å) that the lists of these elements must cover."""
+        present = np.unique(species)
+        close = self.bond_reach[np.ix_(present, present)].max()
+        return nb.Reach(far=self.taper, close=close, hydrogen=HYDROGEN_BOND_CUTOFF)
+
+    def of(self, atoms: Atoms, system: System) -> Entry:
+        """Valid lists of a structure."""
+        count = len(atoms)
+        species = system.species[:count]
+        key = (species.tobytes(), atoms.pbc.tobytes())
+        positions, cell = np.asarray(system.positions), np.asarray(system.cell)
+        reach = self.reach(species)
+        for entry in self._entries:
+            if entry.key == key and self._fresh(entry.host, positions, cell, reach):
+                self._entries.remove(entry)
+                self._entries.append(entry)
+                if not self._topology_fresh(entry, positions, cell, reach):
+                    self._renew_topology(entry, system, positions, cell)
+                return entry
+        host = self._neighbors(atoms, species, system)
+        entry = Entry(key, jax.device_put(host), None, host, positions, cell)
+        self._renew_topology(entry, system, positions, cell)
+        self._remember(entry)
+        return entry
+
+    def _remember(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        most = max(1, REMEMBERED_ATOMS // len(entry.positions))
+        # The charges of the geometry that these lists replace are still good guesses.
+        same = [e for e in self._entries[:-1] if e.key == entry.key]
+        if same:
+            entry.history = same[-1].history
+        del self._entries[:-most]
+
+    def _fresh(self, host, positions, cell, reach) -> bool:
+        if len(positions) != len(host.reference_positions):
+            return False
+        farthest = max(reach.far, reach.hydrogen, reach.close)
+        skin = self.settings.skin
+        return not nb.stale(host, positions, cell, reach=farthest, skin=skin)
+
+    def _topology_fresh(self, entry: Entry, positions, cell, reach) -> bool:
+        farthest = max(reach.hydrogen, reach.close)
+        return not nb.moved_too_far(
+            entry.positions, entry.cell, positions, cell,
+            reach=farthest, skin=self.settings.bond_skin,
+        )  # fmt: skip
+
+    def build_neighbors(
+        self, positions, cell, species, capacity: dict[str, int], grow: bool = True
+    ) -> tuple[nb.Neighbors, nb.Nearest | None]:
+        """Neighbours on the host; `species` without padding, `positions` with it."""
+        return nb.build(
+            positions=np.asarray(positions, np.float64),
+            count=len(species),
+            cell=np.asarray(cell, np.float64),
+            role=self.role[species],
+            reach=self.reach(species),
+            skin=self.settings.skin,
+            capacity=capacity,
+            grow=grow,
+        )
+
+    def build_topology(
+        self, bound, images, host: nb.Neighbors, species, capacity, grow: bool = True
+    ) -> Topology:
+        """Topology on the host from the bounds of the close pairs' orders."""
+        return build(
+            species=np.asarray(species),
+            images=np.asarray(images, np.float64),
+            source=np.asarray(host.source),
+            shift=np.asarray(host.shift),
+            close=(np.asarray(host.close_i), np.asarray(host.close_j)),
+            hydrogen=(np.asarray(host.hydrogen_i), np.asarray(host.hydrogen_k)),
+            bound=np.asarray(bound, np.float64),
+            rows=self.rows,
+            skin=self.settings.bond_skin,
+            capacity=capacity,
+            grow=grow,
+        )
+
+    def _neighbors(self, atoms: Atoms, species, system: System) -> nb.Neighbors:
+        known = self._capacity[len(system.mask)]
+        host, nearest = self.build_neighbors(
+            system.positions, system.cell, species, known
+        )
+        known |= host.capacity
+        if nearest is not None and nearest.r < report.SHORTEST:
+            raise report.too_close(atoms, *nearest)
+        self._check_bond_rows(atoms, species, host, system)
+        return host
+
+    def _renew_topology(self, entry: Entry, system: System, positions, cell) -> None:
+        skin = np.asarray(self.settings.bond_skin, positions.dtype)
+        bound, images = programs.order_bounds(
+            self.parameters, system, entry.neighbors, skin
+        )
+        known = self._capacity[len(system.mask)]
+        topology = self.build_topology(
+            bound, images, entry.host, system.species, known
+        )
+        known |= topology.capacity
+        entry.topology = jax.device_put(topology)
+        entry.positions, entry.cell = positions, cell
+
+    def _check_bond_rows(self, atoms, species, host: nb.Neighbors, system) -> None:
+        """InputError where two elements without a bond row are within 5 Å."""
+        present = np.unique(species)
+        lacking = ~self.bonded[np.ix_(present, present)]
+        if self.settings.missing_bonds == "ignore" or not lacking.any():
+            return
+        source = np.append(host.source, 0)
+        i, column_ = np.nonzero(host.far < len(host.source))
+        j = host.far[i, column_]
+        pair = system.species[i], system.species[source[j]]
+        without = ~self.bonded[pair]
+        i, j = i[without], j[without]
+        positions = np.asarray(system.positions, np.float64)
+        images = positions[source[j]] + host.shift[j] @ np.asarray(system.cell)
+        r = np.linalg.norm(images - positions[i], axis=1)
+        if not len(r) or r.min() > BOND_CUTOFF:
+            return
+        k = int(r.argmin())
+        a, b = int(i[k]), int(source[j[k]])
+        first, second = self.elements[species[a]], self.elements[species[b]]
+        raise InputError(
+            f"the force field has no bond row for {first}-{second}, and atoms {a} "
+            f"({first}) and {b} ({second}) are {r[k]:.2f} Å apart; use a force field "
+            "that has one, or missing_bonds='ignore' if these never bond"
+        )
