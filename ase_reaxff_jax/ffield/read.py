@@ -3,14 +3,14 @@
 import os
 import re
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from ase.calculators.calculator import ReadError
 
 from ase_reaxff_jax.ffield.names import ANY, Types
 from ase_reaxff_jax.ffield.schema import MIN_GENERAL, SECTIONS, Section, general_names
-from ase_reaxff_jax.ffield.tokens import is_number, leading_numbers, split
+from ase_reaxff_jax.ffield.tokens import is_number, leading_numbers, like_number, split
 from ase_reaxff_jax.forcefield import ForceField, Header
 
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]{0,3}")
@@ -19,11 +19,19 @@ _NOT_SET = {("off_diagonal", "lgcij"): -1.0}  # what a missing column stands for
 SHOWN = 60  # characters of a line in a message
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """A file open for reading, as text or bytes."""
+
+    def read(self) -> str | bytes:
+        """Its content."""
+
+
 class FfieldError(ReadError):
     """A force-field file cannot be understood; the message names file and line."""
 
 
-def read_ffield(source: str | os.PathLike | IO) -> ForceField:
+def read_ffield(source: str | os.PathLike | Readable) -> ForceField:
     """Read a force-field file; every number as it stands there.
 
     Reads 39 and more general parameters, the fifth line and seventh off-diagonal column
@@ -107,15 +115,15 @@ class _Reader:
         return self.lines[self.next - 1]
 
     def _peek(self) -> list[str]:
-        """First two tokens of the line to come; empty at the end of the file."""
+        """Tokens of the line to come; none at the end of the file."""
         self._skip()
         at_end = self.next >= len(self.lines)
-        return [] if at_end else split(self.lines[self.next])[:2]
+        return [] if at_end else split(self.lines[self.next])
 
     def _skip_titles(self) -> None:
         """Go past the lines that name the columns: text, not a row of numbers."""
         tokens = self._peek()
-        while tokens and not any(is_number(token) for token in tokens):
+        while tokens and not any(map(like_number, tokens[:2])):
             self.next += 1
             tokens = self._peek()
 
@@ -171,8 +179,7 @@ class _Reader:
 
     def _is_lg_line(self) -> bool:
         """Whether a fifth line follows: two numbers, where a count or symbol would."""
-        tokens = self._peek()
-        return len(tokens) == 2 and all(is_number(token) for token in tokens)
+        return len(leading_numbers(self._peek())[0]) == 2
 
     def _rows(self, section: Section) -> tuple[Types, np.ndarray]:
         count = self._count(section.title, "count of the section")

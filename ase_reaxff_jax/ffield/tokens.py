@@ -10,7 +10,7 @@ import re
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?")
 COLUMN = 9  # width of f9.4
-# What a comment cannot begin with: a damaged number, or Fortran's sign of overflow.
+# Numbers, whole or damaged, and Fortran's sign of overflow.
 _LIKE_NUMBER = re.compile(
     r"[+-]?\.?[0-9]|\*+$|[+-]?(?:nan|inf|infinity)$", re.IGNORECASE
 )
@@ -22,6 +22,11 @@ _BEFORE_SIGN = re.compile(r"(?<=[0-9.])(?=[+-])")
 def is_number(token: str) -> bool:
     """Whether a token is a number as Fortran writes them."""
     return NUMBER.fullmatch(token) is not None
+
+
+def like_number(token: str) -> bool:
+    """Whether a token is a number, damaged perhaps: no comment begins like this."""
+    return _LIKE_NUMBER.match(token) is not None
 
 
 def to_float(token: str) -> float:
@@ -79,7 +84,7 @@ def leading_numbers(tokens: list[str]) -> tuple[list[float], str | None]:
     values: list[float] = []
     for token in tokens:
         if not is_number(token):
-            return values, token if _LIKE_NUMBER.match(token) else None
+            return values, token if like_number(token) else None
         value = to_float(token)
         if not math.isfinite(value):
             return values, token
