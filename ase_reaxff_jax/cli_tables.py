@@ -1,0 +1,75 @@
+"""Tables that the command line prints."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+
+
+def console() -> Console:
+    """Standard output, at a width at which tables stay whole in a file or a pipe."""
+    terminal = Console(highlight=False)
+    return terminal if terminal.is_terminal else Console(highlight=False, width=100)
+
+
+def table(title: str, first: str, numbers: Sequence[str]) -> Table:
+    """An empty table: a column of names, then columns of numbers."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column(first)
+    for name in numbers:
+        made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
+def describe(atoms: Atoms) -> str:
+    """Formula, size and periodicity in a few words."""
+    axes = "".join(axis for axis, on in zip("xyz", atoms.pbc, strict=True) if on)
+    where = f"periodic in {axes}" if axes else "not periodic"
+    count = f"{len(atoms)} atom" + ("s" if len(atoms) != 1 else "")
+    return f"{atoms.symbols.formula.format('hill')}, {count}, {where}"
+
+
+def terms_table(terms: Mapping[str, float], energy: float, atoms: int) -> Table:
+    """Energy by term; terms that are zero are left out."""
+    made = table("Energy", "term", ["eV", "eV/atom"])
+    for name, value in terms.items():
+        if value != 0.0:
+            made.add_row(name, f"{value:.6f}", f"{value / atoms:.6f}")
+    made.add_section()
+    made.add_row("total", f"{energy:.6f}", f"{energy / atoms:.6f}")
+    return made
+
+
+def charges_table(atoms: Atoms, charges: np.ndarray) -> Table:
+    """Charges by element: mean, smallest, largest."""
+    made = table("Charges (e)", "element", ["atoms", "mean", "smallest", "largest"])
+    symbols = np.array(atoms.get_chemical_symbols())
+    for symbol in dict.fromkeys(symbols):
+        q = charges[symbols == symbol]
+        made.add_row(
+            symbol, str(len(q)), *(f"{x:.6f}" for x in (q.mean(), q.min(), q.max()))
+        )
+    return made
+
+
+def forces_line(forces: np.ndarray, atoms: Atoms) -> str:
+    """The largest force and whose it is."""
+    size = np.linalg.norm(forces, axis=1)
+    worst = int(size.argmax())
+    return (
+        f"Largest force: {size[worst]:.6f} eV/Å (atom {worst}, {atoms.symbols[worst]})"
+    )
+
+
+def stress_lines(stress: np.ndarray) -> Iterable[str]:
+    """Stress by component, and the pressure."""
+    from ase.units import GPa
+
+    named = ", ".join(f"{n} {s:.6f}" for n, s in zip(VOIGT, stress, strict=True))
+    yield f"Stress: {named} eV/Å^3"
+    yield f"Pressure: {-stress[:3].mean() / GPa:.4f} GPa"

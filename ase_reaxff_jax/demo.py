@@ -1,0 +1,106 @@
+"""`reaxff-jax demo`: what the force field does, on structures from `ase.build`."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.build import bulk, fcc111, molecule
+from ase.calculators.calculator import CalculationFailed
+from rich.console import Console
+
+from ase_reaxff_jax import JaxReaxFF, cli_tasks, demo_reaction
+from ase_reaxff_jax.cli_tables import console, table
+
+LAMMPS_NUMBERS = "demo_lammps.json"  # made by tests/reference/make_demo_numbers.py
+AGREE = 1e-6  # eV; differences are some 1e-9, of rounding and the charge equations
+
+
+@dataclass(frozen=True)
+class Case:
+    """A structure, and the bundled force field that is made for it."""
+
+    title: str
+    force_field: str
+    build: Callable[[], Atoms]
+
+
+def ethanol() -> Atoms:
+    """A molecule."""
+    return molecule("CH3CH2OH")
+
+
+def zinc_oxide() -> Atoms:
+    """A crystal whose cell is much smaller than the cutoff of 10 Å."""
+    return bulk("ZnO", "wurtzite", a=3.25, c=5.2)
+
+
+def gold_surface() -> Atoms:
+    """A slab, periodic in two directions."""
+    return fcc111("Au", size=(2, 2, 3), a=4.08, vacuum=8.0, periodic=False)
+
+
+CASES = (
+    Case("ethanol, a molecule", "cho", ethanol),
+    Case("zinc oxide, a crystal of 4 atoms a cell", "znoh", zinc_oxide),
+    Case("gold (111), a slab", "auo", gold_surface),
+)
+
+
+def run(folder: Path) -> None:
+    """The whole tour; writes into `folder` and says what."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out = console()
+    out.print("[bold]1. Energy terms beside LAMMPS[/bold] (stored numbers, eV)\n")
+    worst = max(compare(case, out) for case in CASES)
+    out.print("[bold]2. Relaxation of zinc oxide and its cell[/bold], 5 % too small\n")
+    written = relaxation(folder, out)
+    out.print("\n[bold]3. Hydrogen burns[/bold]: started hot, at constant energy\n")
+    written |= demo_reaction.run(folder, out)
+    out.print(f"\n[bold]Written to {folder.absolute()}[/bold]")
+    for name, content in written.items():
+        out.print(f"  {name:<20} {content}", markup=False)
+    if worst > AGREE:
+        raise CalculationFailed(
+            f"a term differs from LAMMPS by {worst:.1e} eV, more than {AGREE:g} eV"
+        )
+
+
+def lammps_numbers() -> dict:
+    """Energy terms of `CASES` by LAMMPS, eV."""
+    return json.loads(files("ase_reaxff_jax").joinpath(LAMMPS_NUMBERS).read_text())
+
+
+def compare(case: Case, out: Console) -> float:
+    """Prints one structure's terms; returns the largest difference, eV."""
+    atoms = case.build()
+    ours = JaxReaxFF(case.force_field).get_energy_terms(atoms)
+    stored = lammps_numbers()["terms_eV"][case.force_field]
+    title = f"{case.title} (force field {case.force_field})"
+    made = table(title, "term", ["LAMMPS", "here", "difference"])
+    rows = {name: (stored[name], ours[name]) for name in stored}
+    rows["total"] = sum(stored.values()), sum(ours.values())
+    for name, (theirs, value) in rows.items():
+        if name == "total":
+            made.add_section()
+        if theirs or value:
+            made.add_row(name, f"{theirs:.9f}", f"{value:.9f}", f"{value - theirs:.0e}")
+    out.print(made)
+    return max(abs(value - theirs) for theirs, value in rows.values())
+
+
+def relaxation(folder: Path, out: Console) -> dict[str, str]:
+    """Atoms and cell from a compressed, disturbed crystal; returns what was written."""
+    atoms = zinc_oxide()
+    atoms.set_cell(0.95 * atoms.cell, scale_atoms=True)
+    atoms.rattle(0.05, seed=1)
+    atoms.calc = JaxReaxFF("znoh")
+    target = cli_tasks.relaxation_target(atoms, cell=True)
+    outcome = cli_tasks.relax(target, "lbfgs", fmax=0.01, steps=500)
+    cli_tasks.show_relaxation(outcome, atoms, cell=True)
+    ase.io.write(folder / "relaxed.extxyz", atoms)
+    outcome.check(0.01)
+    return {"relaxed.extxyz": "relaxed zinc oxide, with energy, forces and stress"}
