@@ -1,0 +1,110 @@
+"""Energies, terms, charges, forces and stress equal those of LAMMPS.
+
+Stored results of LAMMPS for every bundled force field, and live ones for structures
+from other seeds. Forces and stress are compared at fixed charges, which is what LAMMPS
+computes; those at the default are tested elsewhere against differences.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import reference_store
+from reference import make_reference
+
+from ase_reaxff_jax import JaxReaxFF
+
+ENERGY = 1e-8  # eV/atom
+TERM = 1e-7  # eV/atom
+CHARGE = 1e-7  # e
+FORCE = 1e-5  # eV/Å
+STRESS = 1e-7  # eV/Å^3
+
+STORED = reference_store.read()
+LIVE_SEEDS = (1, 2)
+
+
+@cache
+def calculator(force_field):
+    """One for all structures of a force field, so that programs are compiled once."""
+    tolerance = reference_store.about()["charge_tolerance"]
+    return JaxReaxFF(force_field, charge_tolerance=tolerance, charge_response=False)
+
+
+def assert_parity(reference):
+    """All differences of one structure at once: a wrong term explains the energy."""
+    excess = [
+        f"{what}: off by {difference:.1e}, limit {limit:.0e} {unit}"
+        for what, difference, limit, unit in differences(reference)
+        if not difference <= limit
+    ]
+    assert not excess, "\n".join([reference.id, *excess])
+
+
+def differences(reference):
+    """Largest difference to LAMMPS of each quantity, with its limit and unit."""
+    atoms = reference.atoms.copy()
+    atoms.calc = calculator(reference.force_field)
+    terms = atoms.calc.get_energy_terms(atoms)
+    energy = abs(atoms.get_potential_energy() - reference.energy) / len(atoms)
+    yield "energy", energy, ENERGY, "eV/atom"
+    for name, value in reference.terms.items():
+        yield name, abs(terms[name] - value) / len(atoms), TERM, "eV/atom"
+    yield "charges", largest(atoms.get_charges() - reference.charges), CHARGE, "e"
+    forces = atoms.get_forces()[np.isfinite(reference.forces)]
+    expected = reference.forces[np.isfinite(reference.forces)]
+    yield "forces", largest(forces - expected), FORCE, "eV/Å"
+    if reference.stress is not None and atoms.pbc.any():
+        stress = atoms.get_stress(voigt=False)[np.isfinite(reference.stress)]
+        expected = reference.stress[np.isfinite(reference.stress)]
+        yield "stress", largest(stress - expected), STRESS, "eV/Å^3"
+
+
+def largest(values):
+    """Largest magnitude; NaN where there is one."""
+    return np.abs(values).max(initial=0.0)
+
+
+@pytest.mark.parametrize("reference", STORED, ids=lambda reference: reference.id)
+def test_agrees_with_the_stored_results_of_lammps(reference):
+    assert_parity(reference)
+
+
+def test_every_force_field_has_stored_results():
+    assert {r.force_field for r in STORED} == set(make_reference.FORCE_FIELDS)
+
+
+@pytest.mark.parametrize("force_field", make_reference.FORCE_FIELDS)
+def test_terms_are_those_of_lammps_and_sum_to_the_energy(force_field):
+    reference = next(r for r in STORED if r.force_field == force_field)
+    terms = calculator(force_field).get_energy_terms(reference.atoms)
+    assert set(terms) == set(reference.terms)
+    energy = calculator(force_field).get_potential_energy(reference.atoms)
+    np.testing.assert_allclose(sum(terms.values()), energy, rtol=1e-13)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("seed", LIVE_SEEDS)
+@pytest.mark.parametrize("force_field", make_reference.FORCE_FIELDS)
+def test_agrees_with_lammps_on_new_structures(force_field, seed):
+    references = make_reference.references(force_field, seed, differences=False)
+    failed = []
+    for reference in references:
+        try:
+            assert_parity(reference)
+        except AssertionError as error:
+            failed.append(str(error))
+    assert not failed, "\n\n".join(failed)
+
+
+@pytest.mark.lammps
+def test_stored_results_are_those_of_the_installed_lammps():
+    """Some of them: the file is made by hand and must not be older than its script."""
+    force_field = "cho"
+    stored = [r for r in STORED if r.force_field == force_field]
+    made = make_reference.references(force_field)
+    assert [r.id for r in made] == [r.id for r in stored]
+    for new, old in zip(made, stored, strict=True):
+        np.testing.assert_array_equal(new.atoms.positions, old.atoms.positions)
+        np.testing.assert_allclose(new.energy, old.energy, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(new.forces, old.forces, rtol=0, atol=1e-7)
