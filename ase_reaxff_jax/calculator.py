@@ -97,23 +97,17 @@ class JaxReaxFF(Calculator):
                     f"it has: {', '.join(self.default_parameters)}"
                 )
         wanted = {**self.parameters, **options}
-        if not self.parameters or any(
+        if self._engine is None or any(
             wanted[k] is not self.parameters.get(k) for k in options
         ):
             force_field = load(wanted["force_field"])
             settings = {k: v for k, v in wanted.items() if k != "force_field"}
             self._engine = Engine(force_field, Settings(**settings))
-            self.ignored_changes = self._ignored(wanted)
+            self.ignored_changes = _ignored(wanted)
         changed = super().set(**options)
         if options:
             self.reset()
         return changed
-
-    @staticmethod
-    def _ignored(options: dict) -> set[str]:
-        charges_matter = options["charge"] is None or options["charge_model"] == "fixed"
-        unused = set() if charges_matter else {"initial_charges"}
-        return {"initial_magmoms"} | unused
 
     @property
     def force_field(self) -> ForceField:
@@ -145,10 +139,21 @@ class JaxReaxFF(Calculator):
         """Computes energy, forces, stress and charges together."""
         super().calculate(atoms, properties, system_changes)
         evaluation = self._engine.evaluate(self.atoms)
+        self._warn_of_elements()
         self._warn_of_charges(evaluation)
         self.results = results_of(self.atoms, evaluation)
         if "energies" in properties:
             self.results["energies"] = self._engine.atom_energies(self.atoms)
+
+    def _warn_of_elements(self) -> None:
+        unlike = self._engine.unlike_elements
+        for element in sorted(set(self.atoms.symbols) & set(unlike)):
+            first = self.force_field.elements[0]
+            self._warn(
+                f"form of {element}",
+                f"the van der Waals parameters of {element} are of another form than "
+                f"those of {first}, the first element: {unlike[element]}",
+            )
 
     def _warn_of_charges(self, evaluation: Evaluation) -> None:
         largest = np.abs(evaluation.charges).max()
@@ -253,6 +258,12 @@ def results_of(atoms: Atoms, evaluation: Evaluation) -> dict[str, Any]:
     if not atoms.pbc.any() and abs(evaluation.charges.sum()) < 1e-6:
         results["dipole"] = evaluation.charges @ atoms.positions
     return results
+
+
+def _ignored(options: dict[str, Any]) -> set[str]:
+    """What of the atoms does not matter to the results."""
+    charges_matter = options["charge"] is None or options["charge_model"] == "fixed"
+    return {"initial_magmoms"} | (set() if charges_matter else {"initial_charges"})
 
 
 def _is_plain(value) -> bool:

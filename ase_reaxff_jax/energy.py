@@ -140,6 +140,44 @@ class Terms(eqx.Module):
         return sums
 
 
+def terms(
+    parameters: Parameters,
+    system: System,
+    neighbors: Neighbors,
+    topology: Topology,
+    options: Options,
+    guess: Float[Array, "2 atoms"],
+) -> Terms:
+    """Energies of all interactions of a structure, kcal/mol."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    through_bonds, orders = bonded(parameters, system, images, topology, options)
+    pairs, _ = nonbonded.pair_energies(parameters, system, neighbors, options, guess)
+    return Terms(through_bonds, pairs, orders)
+
+
+def total_energy(
+    parameters: Parameters,
+    system: System,
+    neighbors: Neighbors,
+    topology: Topology,
+    options: Options,
+    guess: Float[Array, "2 atoms"],
+) -> tuple[Float[Array, ""], nonbonded.Solution]:
+    """The energy of a structure, kcal/mol, and its charges; NaN if a list is cut short.
+
+    `guess` is where the iterative solution of the charge equations starts: charges and
+    adjoint vector (e); with the charge model "fixed" it has the charges themselves.
+    """
+    images = image_positions(system.positions, system.cell, neighbors)
+    through_bonds, _ = bonded(parameters, system, images, topology, options)
+    pairs, solution = nonbonded.non_bonded_energy(
+        parameters, system, neighbors, options, guess
+    )
+    complete = ~(neighbors.overflow | topology.overflow)
+    # A product and not a selection: the forces must not be numbers either.
+    return (through_bonds.total() + pairs) * jnp.where(complete, 1.0, jnp.nan), solution
+
+
 @jax.jit
 def per_atom(
     terms: Terms, system: System, neighbors: Neighbors, topology: Topology

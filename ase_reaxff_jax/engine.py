@@ -55,7 +55,7 @@ class Engine:
             self.parameters, reach = programs.prepare(numbers)
         self.form = form_of(force_field)
         self.lists = Lists(force_field, self.parameters, np.asarray(reach), settings)
-        inputs.check_flavours(force_field, self.form)
+        self.unlike_elements = inputs.unlike_the_first(force_field, self.form)
 
     def _scope(self):
         return scope(self.settings.dtype, self.device)

@@ -60,3 +60,26 @@ def check_geometry(atoms: Atoms) -> None:
 def kernel_cell(atoms: Atoms) -> np.ndarray:
     """The cell with zeros along axes without periodicity, (3, 3), Å."""
     return np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
+
+
+def unlike_the_first(force_field: ForceField, form: dict) -> dict[str, str]:
+    """Elements whose van der Waals form is not that of the first, and how they differ.
+
+    The first element of the file decides the form for all, as in LAMMPS.
+    """
+    unlike = {}
+    for element in force_field.elements:
+        values = {
+            name: float(force_field.get("atom", element, name))
+            for name in ("gamma_w", "rcore2", "acore2", "alpha")
+        }
+        if not values["alpha"] > 0:
+            continue  # a dummy
+        wall = values["rcore2"] > 0.01 and values["acore2"] > 0.01
+        if form["shielding"] and not values["gamma_w"] > 0.5:
+            unlike[element] = f"gamma_w = {values['gamma_w']:g}, no shielding"
+        elif form["inner_wall"] and not wall:
+            unlike[element] = f"rcore2 = {values['rcore2']:g}, no inner wall"
+        elif wall and not form["inner_wall"]:
+            unlike[element] = "an inner wall, which is left out"
+    return unlike

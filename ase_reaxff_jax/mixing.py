@@ -107,18 +107,18 @@ class BondParameters(eqx.Module):
 
 
 class PairParameters(eqx.Module):
-    """Parameters of the non-bonded interaction of each pair of elements."""
+    """Parameters of the non-bonded interaction, by pair of elements or of atoms."""
 
-    D: Float[Array, "types types"]  # kcal/mol
-    alpha: Float[Array, "types types"]
-    r_vdW: Float[Array, "types types"]  # Å, the minimum: twice the file's radius
-    gamma_w: Float[Array, "types types"]  # Å
-    gamma: Float[Array, "types types"]  # Å^3: (gamma_i gamma_j)^(-3/2)
-    rcore: Float[Array, "types types"]  # Å
-    ecore: Float[Array, "types types"]  # kcal/mol
-    acore: Float[Array, "types types"]
-    lgcij: Float[Array, "types types"]  # kcal/mol Å^6
-    lgre: Float[Array, "types types"]  # Å
+    D: Float[Array, "*pairs"]  # kcal/mol
+    alpha: Float[Array, "*pairs"]
+    r_vdW: Float[Array, "*pairs"]  # Å, the minimum: twice the file's radius
+    gamma_w: Float[Array, "*pairs"]  # Å
+    gamma: Float[Array, "*pairs"]  # Å^3: (gamma_i gamma_j)^(-3/2)
+    rcore: Float[Array, "*pairs"]  # Å
+    ecore: Float[Array, "*pairs"]  # kcal/mol
+    acore: Float[Array, "*pairs"]
+    lgcij: Float[Array, "*pairs"]  # kcal/mol Å^6
+    lgre: Float[Array, "*pairs"]  # Å
 
 
 class AngleParameters(eqx.Module):

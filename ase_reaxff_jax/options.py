@@ -9,6 +9,7 @@ from ase_reaxff_jax.forcefield import ForceField
 
 ChargeModel = Literal["eem", "fixed"]
 ChargeMethod = Literal["direct", "iterative"]
+Implementation = Literal["fused", "reference"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Options:
     charge_response: bool = True  # forces include the response of the charges
     charge_tolerance: float = 1e-8  # relative residual of the charge equations
     charge_iterations: int = 500  # at most
+    implementation: Implementation = "fused"  # of the non-bonded derivatives
 
 
 def form_of(force_field: ForceField) -> dict:

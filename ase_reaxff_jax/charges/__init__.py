@@ -1,0 +1,1 @@
+"""Charges: the equations of charge equilibration and their solution."""

@@ -1,0 +1,114 @@
+r"""Charge equilibration (EEM, QEq): charges that equalise the electronegativity.
+
+Minimises  sum_i (chi_i q_i + eta_i q_i^2) + 14.4 sum_pairs f_ij q_i q_j  at a fixed sum
+of the charges, in eV, with f the tapered, shielded inverse distance:
+
+    H q + mu 1 = -chi,   sum(q) = Q,   H_ii = 2 eta_i,   H_ij = 14.4 f_ij
+
+Derivatives come from the solved equations, not from the iterations, so they are as
+exact as the residual, to any order.
+Source: Rappe & Goddard, J. Phys. Chem. 95, 3358 (1991); Aktulga, Fogarty, Pandit &
+Grama, Parallel Comput. 38, 245 (2012).
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ase_reaxff_jax.charges import solvers
+from ase_reaxff_jax.charges.solvers import Outcome
+from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.pairs import HalfList, sum_over_atoms
+from ase_reaxff_jax.units import COULOMB_CHARGES
+
+
+class ChargeEquations(eqx.Module):
+    """The matrix H of one structure, eV/e^2, as the half list has it."""
+
+    inverse: Float[Array, "atoms width"]  # f of each pair, 1/Å
+    diagonal: Float[Array, " atoms"]  # 2 eta
+    pairs: HalfList
+    mask: Bool[Array, " atoms"]  # False on padding: there charges are 0
+
+    def coulomb(self, charges: Float[Array, " atoms"]) -> Float[Array, " atoms"]:
+        """sum_j f_ij q_j for every atom, e/Å."""
+        f = self.inverse
+        return sum_over_atoms(
+            f * charges[self.pairs.atom], f * charges[:, None], self.pairs
+        )
+
+    def times(self, charges: Float[Array, " atoms"]) -> Float[Array, " atoms"]:
+        """H q, eV/e; 0 on padding."""
+        potential = COULOMB_CHARGES * self.coulomb(charges)
+        return jnp.where(self.mask, self.diagonal * charges + potential, 0.0)
+
+    def dense(self) -> Float[Array, "atoms atoms"]:
+        """H as a matrix; the unit matrix on padding."""
+        atoms = len(self.diagonal)
+        rows = jnp.broadcast_to(jnp.arange(atoms)[:, None], self.inverse.shape)
+        half = jnp.zeros((atoms, atoms), self.inverse.dtype)
+        half = half.at[rows, self.pairs.atom].add(COULOMB_CHARGES * self.inverse)
+        both = self.mask[:, None] & self.mask[None, :]
+        diagonal = jnp.where(self.mask, self.diagonal, 1.0)
+        return jnp.where(both, half + half.T, 0.0) + jnp.diag(diagonal)
+
+
+class Equilibrated(eqx.Module):
+    """A solution of H x + mu 1 = b, sum(x) = s."""
+
+    x: Float[Array, " atoms"]
+    mu: Float[Array, ""]
+    outcome: Outcome
+
+
+Solver = Callable[..., Equilibrated]
+
+
+def solver_of(equations: ChargeEquations, options: Options) -> Solver:
+    """A function that solves the equations for any right-hand side.
+
+    `solve(b, total, scale, guess)`: `scale` is what the residual is relative to.
+    Differentiable in the equations, `b` and `total`.
+    """
+    matrix = jax.lax.stop_gradient(equations)
+    if options.charge_method == "direct":
+        invert = solvers.direct(matrix.dense(), matrix.mask)
+    else:
+        invert = solvers.projected_conjugate_gradients(
+            matrix.times,
+            matrix.diagonal,
+            matrix.mask,
+            tolerance=options.charge_tolerance,
+            iterations=options.charge_iterations,
+        )
+
+    def bordered(unknown):
+        x, mu = unknown
+        return jnp.where(equations.mask, equations.times(x) + mu, x), jnp.sum(x)
+
+    def solve(b, total, scale, guess) -> Equilibrated:
+        b = jnp.where(equations.mask, b, 0.0)
+        start = jax.lax.stop_gradient((scale, guess))
+
+        def inverse(_, right):
+            x, mu, outcome = invert(*right, *start)
+            return (x, mu), outcome
+
+        (x, mu), outcome = jax.lax.custom_linear_solve(
+            bordered, (b, total), inverse, symmetric=True, has_aux=True
+        )
+        return Equilibrated(x, mu, outcome)
+
+    return solve
+
+
+def electronegativity(
+    chi: Float[Array, " types"],
+    species: Int[Array, " atoms"],
+    mask: Bool[Array, " atoms"],
+) -> Float[Array, " atoms"]:
+    """chi of each atom, eV; 0 on padding."""
+    return jnp.where(mask, chi[species], 0.0)

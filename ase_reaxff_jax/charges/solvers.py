@@ -1,0 +1,125 @@
+r"""Solvers of symmetric equations with a fixed sum:  H x + mu 1 = b,  sum(x) = s.
+
+H must be positive definite; where it is not, the outcome says so. Each solver is made
+for one matrix and returns a function of (b, s, scale, guess) that gives x, mu and the
+outcome. Padding (mask False) takes no part.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+
+class Outcome(eqx.Module):
+    """How well equations were solved."""
+
+    residual: Float[Array, ""]  # norm of it, relative to the scale
+    iterations: Int[Array, ""]
+    converged: Bool[Array, ""]
+    indefinite: Bool[Array, ""]  # the matrix was found not to be positive definite
+    worst: Int[Array, ""]  # where the residual is largest
+
+
+def direct(
+    matrix: Float[Array, "atoms atoms"], mask: Bool[Array, " atoms"]
+) -> Callable:
+    """By Cholesky factorisation, and elimination of the condition on the sum."""
+    factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
+    ones = jnp.where(mask, 1.0, 0.0).astype(matrix.dtype)
+    response = jax.scipy.linalg.cho_solve(factor, ones)
+
+    def invert(b, total, scale, guess):
+        free = jax.scipy.linalg.cho_solve(factor, b)
+        mu = (jnp.sum(free) - total) / jnp.sum(response)
+        x = free - mu * response
+        left = b - matrix @ x - mu * ones
+        outcome = _outcome(left, scale, jnp.int32(1), True, ~jnp.isfinite(mu))
+        return x, mu, outcome
+
+    return invert
+
+
+class _State(NamedTuple):
+    x: Float[Array, " atoms"]
+    residual: Float[Array, " atoms"]
+    direction: Float[Array, " atoms"]
+    slope: Float[Array, ""]  # residual times preconditioned residual
+    step: Int[Array, ""]
+    indefinite: Bool[Array, ""]
+
+
+def projected_conjugate_gradients(
+    times: Callable,
+    diagonal: Float[Array, " atoms"],
+    mask: Bool[Array, " atoms"],
+    *,
+    tolerance: float,
+    iterations: int,
+) -> Callable:
+    """Conjugate gradients among vectors whose sum is right, Jacobi-preconditioned.
+
+    Residual and direction are both projected: without the former, rounding lets the
+    sum drift and the residual stagnates near 1e-8.
+    """
+    weight = jnp.where(mask, 1.0 / jnp.where(mask, diagonal, 1.0), 0.0)
+    share = jnp.where(mask, 1.0, 0.0).astype(diagonal.dtype) / jnp.sum(mask)
+
+    def projected(residual):
+        return jnp.where(mask, residual - jnp.sum(residual * share), 0.0)
+
+    def preconditioned(residual):
+        mean = jnp.sum(weight * residual) / jnp.sum(weight)
+        return weight * (residual - mean)
+
+    def invert(b, total, scale, guess):
+        x = jnp.where(mask, guess, 0.0)
+        x = x + share * (total - jnp.sum(x))
+        limit = (tolerance * scale) ** 2
+
+        def unsolved(state: _State):
+            far = jnp.sum(state.residual**2) > limit
+            return far & (state.step < iterations) & ~state.indefinite
+
+        def improved(state: _State) -> _State:
+            along = times(state.direction)
+            curvature = jnp.sum(state.direction * along)
+            length = state.slope / jnp.where(curvature > 0, curvature, 1.0)
+            residual = projected(state.residual - length * along)
+            steepest = preconditioned(residual)
+            slope = jnp.sum(residual * steepest)
+            return _State(
+                x=state.x + length * state.direction,
+                residual=residual,
+                direction=steepest + slope / state.slope * state.direction,
+                slope=slope,
+                step=state.step + 1,
+                indefinite=~(curvature > 0),
+            )
+
+        residual = projected(b - times(x))
+        steepest = preconditioned(residual)
+        slope = jnp.sum(residual * steepest)
+        start = _State(x, residual, steepest, slope, jnp.int32(0), jnp.bool_(False))
+        end = jax.lax.while_loop(unsolved, improved, start)
+        left = b - times(end.x)
+        mu = jnp.sum(left * share)
+        reached = jnp.sum(end.residual**2) <= limit
+        left = projected(left)
+        outcome = _outcome(left, scale, end.step, reached, end.indefinite)
+        return end.x, mu, outcome
+
+    return invert
+
+
+def _outcome(left, scale, steps, converged, indefinite) -> Outcome:
+    return Outcome(
+        residual=jnp.sqrt(jnp.sum(left * left)) / jnp.where(scale > 0, scale, 1.0),
+        iterations=steps,
+        converged=jnp.asarray(converged) & ~indefinite,
+        indefinite=indefinite,
+        worst=jnp.argmax(abs(left)).astype(jnp.int32),
+    )
