@@ -21,10 +21,10 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_reaxff_jax import errors
 from ase_reaxff_jax.engine import Engine, Evaluation
-from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.forcefields import load
 from ase_reaxff_jax.inputs import check_geometry
+from ase_reaxff_jax.settings import Settings
 
 LARGE_CHARGE = 5.0  # e; beyond this something is wrong
 ASE_ARGUMENTS = ("restart", "label", "atoms", "directory")
@@ -133,9 +133,7 @@ class JaxReaxFF(Calculator):
         options = dict(self.parameters)
         self._engine = Engine(load(options.pop("force_field")), Settings(**options))
 
-    def calculate(
-        self, atoms=None, properties=("energy",), system_changes=all_changes
-    ):
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Computes energy, forces, stress and charges together."""
         super().calculate(atoms, properties, system_changes)
         evaluation = self._engine.evaluate(self.atoms)
@@ -160,7 +158,8 @@ class JaxReaxFF(Calculator):
         if largest > LARGE_CHARGE:
             atom = int(np.abs(evaluation.charges).argmax())
             self._warn(
-                "large", f"the charge of atom {atom} is {evaluation.charges[atom]:.1f} e"
+                "large",
+                f"the charge of atom {atom} is {evaluation.charges[atom]:.1f} e",
             )
         total = self._engine.total_charge(self.atoms)
         if self.atoms.pbc.any() and abs(total) > 1e-6:

@@ -61,9 +61,7 @@ def bonded(
     orders = bond_orders(
         p.bond, p.atom, general, species=species, bonds=bonds, r=vectors.r
     )
-    around = coordination(
-        p.atom, general, species=species, bonds=bonds, orders=orders
-    )
+    around = coordination(p.atom, general, species=species, bonds=bonds, orders=orders)
     through = dict(bonds=bonds, orders=orders, around=around)
     triple = triple_bond_table(options, len(p.atom.mass))
     bond = bond_energy(p.bond, general, species=species, triple=triple, **through)

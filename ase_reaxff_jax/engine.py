@@ -7,17 +7,15 @@ programs in the right precision, and turns what they report into errors.
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 import scipy.sparse
 from ase import Atoms
-from ase.calculators.calculator import InputError
 from jaxtyping import Float
 
 from ase_reaxff_jax import inputs, programs, report
-from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.capacity import atoms_room
 from ase_reaxff_jax.energy import per_atom
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
@@ -92,7 +90,7 @@ class Engine:
     def system(self, atoms: Atoms) -> System:
         """The structure as the kernel takes it, padded, on the host."""
         inputs.check_geometry(atoms)
-        count, room = len(atoms), bucket(len(atoms), parts=16, smallest=8)
+        count, room = len(atoms), atoms_room(len(atoms))
         species = inputs.species_of(atoms, self.force_field)
         array = self.settings.array
 

@@ -17,15 +17,13 @@ from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax import inputs
 from ase_reaxff_jax import neighbors as nb
-from ase_reaxff_jax.bond_orders import order_bound
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import mix
-from ase_reaxff_jax.neighbors import image_positions
+from ase_reaxff_jax.programs import close_order_bounds
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
-from ase_reaxff_jax.programs import close_order_bounds
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 

@@ -6,7 +6,6 @@ bonds; quick to make from the neighbours, but shorter lived, because every candi
 within the skin costs time at each step).
 """
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 import jax
@@ -17,6 +16,7 @@ from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs, report
+from ase_reaxff_jax.capacity import least_room
 from ase_reaxff_jax.forcefield import ForceField, column
 from ase_reaxff_jax.history import ChargeHistory
 from ase_reaxff_jax.mixing import Parameters
@@ -28,7 +28,6 @@ from ase_reaxff_jax.topology_build import build
 from ase_reaxff_jax.units import BOND_CUTOFF, HYDROGEN_BOND_CUTOFF
 
 REMEMBERED_ATOMS = 20_000  # lists are kept for structures with as many atoms in all
-ROOM = 1.1  # capacities are this much larger than the first structure needs
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Lists:
         self.taper = float(force_field.general[column("general", "swb")])
         self.bonded = np.asarray(parameters.bond.exists)
         self._entries: list[Entry] = []
-        self._capacity: dict[int, dict[str, int]] = defaultdict(dict)
+        self._capacity: dict[int, dict[str, int]] = {}
 
     def reach(self, species: np.ndarray) -> nb.Reach:
         """Distances (Å) that the lists of these elements must cover."""
@@ -74,7 +73,7 @@ class Lists:
     def of(self, atoms: Atoms, system: System) -> Entry:
         """Valid lists of a structure."""
         count = len(atoms)
-        species = system.species[:count]
+        species = np.asarray(system.species[:count])
         key = (species.tobytes(), atoms.pbc.tobytes())
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         reach = self.reach(species)
@@ -83,13 +82,36 @@ class Lists:
                 self._entries.remove(entry)
                 self._entries.append(entry)
                 if not self._topology_fresh(entry, positions, cell, reach):
-                    self._renew_topology(entry, system, positions, cell)
+                    entry.topology = self._topology(entry.host, entry.neighbors, system)
+                    entry.positions, entry.cell = positions, cell
                 return entry
-        host = self._neighbors(atoms, species, system)
-        entry = Entry(key, jax.device_put(host), None, host, positions, cell)
-        self._renew_topology(entry, system, positions, cell)
+        entry = self._entry(key, atoms, system)
         self._remember(entry)
         return entry
+
+    def of_same_shape(self, batch: list[tuple[Atoms, System]]) -> list[Entry]:
+        """Valid lists of structures, all with the same room in each list."""
+        entries = [self.of(atoms, system) for atoms, system in batch]
+        room = self._room(batch[0][1])
+        for k, (atoms, system) in enumerate(batch):
+            entry = entries[k]
+            if entry.host.capacity | entry.topology.capacity != room:
+                entries[k] = self._entry(entry.key, atoms, system)
+                entries[k].history = entry.history
+        return entries
+
+    def _entry(self, key: tuple, atoms: Atoms, system: System) -> Entry:
+        """New lists, at least as roomy as those of earlier structures of the size."""
+        positions, cell = np.asarray(system.positions), np.asarray(system.cell)
+        host = self._neighbors(atoms, np.asarray(system.species[: len(atoms)]), system)
+        neighbors = jax.device_put(host)
+        topology = self._topology(host, neighbors, system)
+        return Entry(key, neighbors, topology, host, positions, cell)
+
+    def _room(self, system: System) -> dict[str, int]:
+        """Room in each list that structures of this size have had; it only grows."""
+        atoms = len(system.mask)
+        return self._capacity.setdefault(atoms, least_room(atoms))
 
     def _remember(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -148,7 +170,7 @@ class Lists:
         )
 
     def _neighbors(self, atoms: Atoms, species, system: System) -> nb.Neighbors:
-        known = self._capacity[len(system.mask)]
+        known = self._room(system)
         host, nearest = self.build_neighbors(
             system.positions, system.cell, species, known
         )
@@ -158,18 +180,15 @@ class Lists:
         self._check_bond_rows(atoms, species, host, system)
         return host
 
-    def _renew_topology(self, entry: Entry, system: System, positions, cell) -> None:
-        skin = np.asarray(self.settings.bond_skin, positions.dtype)
-        bound, images = programs.order_bounds(
-            self.parameters, system, entry.neighbors, skin
-        )
-        known = self._capacity[len(system.mask)]
-        topology = self.build_topology(
-            bound, images, entry.host, system.species, known
-        )
+    def _topology(
+        self, host: nb.Neighbors, neighbors: nb.Neighbors, system: System
+    ) -> Topology:
+        skin = np.asarray(self.settings.bond_skin, system.positions.dtype)
+        bound, images = programs.order_bounds(self.parameters, system, neighbors, skin)
+        known = self._room(system)
+        topology = self.build_topology(bound, images, host, system.species, known)
         known |= topology.capacity
-        entry.topology = jax.device_put(topology)
-        entry.positions, entry.cell = positions, cell
+        return jax.device_put(topology)
 
     def _check_bond_rows(self, atoms, species, host: nb.Neighbors, system) -> None:
         """InputError where two elements without a bond row are within 5 Å."""

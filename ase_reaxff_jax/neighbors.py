@@ -16,10 +16,10 @@ import numpy as np
 import vesin
 from jaxtyping import Array, Bool, Float, Int
 
-from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.capacity import bucket, list_room
 from ase_reaxff_jax.units import FAR_AWAY
 
-AnyArray = Array | np.ndarray  # records are made on the host, used on the device
 LISTS = ("images", "width", "close", "hydrogen")
 MOST_BOXES = 50_000
 
@@ -358,7 +358,9 @@ def _room(needed: int, least: int, grow: bool, name: str) -> int:
     """Capacity of a list; rows in finer steps, because every one is padded."""
     if needed <= least or not grow:
         return least
-    return bucket(needed, parts=32 if name == "width" else 8, smallest=8)
+    if name == "width":  # every row has it
+        return bucket(needed + 2, parts=32, smallest=8)
+    return list_room(needed)
 
 
 def _padded(values: np.ndarray, room: int, fill: int = 0) -> np.ndarray:

@@ -36,7 +36,6 @@ from ase_reaxff_jax.pairs import (
     half_list,
     of_pairs,
     separations,
-    sum_over_atoms,
 )
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.tangents import change_along, moves, none_of
@@ -313,4 +312,3 @@ def _solution(solved: Equilibrated, adjoint, response=None) -> Solution:
         worst_atom=worse,
     )
     return jax.lax.stop_gradient(record)
-

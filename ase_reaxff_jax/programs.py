@@ -49,9 +49,7 @@ def close_order_bounds(
     r = jnp.sqrt(jnp.sum(vectors**2, axis=1))
     atom = neighbors.source[jnp.where(mask, j, 0)]
     pair = system.species[i], system.species[atom]
-    bound = order_bound(
-        parameters.bond, parameters.general, pair, r, mask, skin=skin
-    )
+    bound = order_bound(parameters.bond, parameters.general, pair, r, mask, skin=skin)
     return bound, images
 
 

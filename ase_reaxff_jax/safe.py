@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 
 def power(
-    base: Float[Array, "*n"], exponent: Float[Array, "*n"] | float
+    base: Float[Array, "*n"], exponent: Float[Array, "*n"] | Float[Array, ""] | float
 ) -> Float[Array, "*n"]:
     """`base**exponent` for base >= 0; 0 with zero derivatives where base <= 0.
 
@@ -27,9 +27,7 @@ def sqrt(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
-def norm(
-    vectors: Float[Array, "*n 3"], mask: Bool[Array, "*n"]
-) -> Float[Array, "*n"]:
+def norm(vectors: Float[Array, "*n 3"], mask: Bool[Array, "*n"]) -> Float[Array, "*n"]:
     """Length of each vector, Å; 1 with zero derivatives where `mask` is False."""
     square = jnp.sum(vectors * vectors, axis=-1)
     return jnp.sqrt(jnp.where(mask, square, 1.0))

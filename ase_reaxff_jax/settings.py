@@ -91,5 +91,3 @@ class Settings:
 
 def _is_number(value) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-

@@ -9,15 +9,17 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ase_reaxff_jax.arrays import AnyArray
+
 
 class Bonds(eqx.Module):
     """Each bond once, from atom i to the image j of atom j_atom."""
 
-    i: Int[Array, " bonds"]
-    j: Int[Array, " bonds"]
-    j_atom: Int[Array, " bonds"]
-    mask: Bool[Array, " bonds"]  # False on padding
-    needed: Int[Array, ""]  # more than the capacity means overflow
+    i: Int[AnyArray, " bonds"]
+    j: Int[AnyArray, " bonds"]
+    j_atom: Int[AnyArray, " bonds"]
+    mask: Bool[AnyArray, " bonds"]  # False on padding
+    needed: Int[AnyArray, ""]  # more than the capacity means overflow
 
     def undirected(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
         """The bonds that directed bonds belong to."""
@@ -46,34 +48,34 @@ class Bonds(eqx.Module):
 class Angles(eqx.Module):
     """Pairs of directed bonds from one atom; one entry for each row that fits."""
 
-    first: Int[Array, " angles"]
-    second: Int[Array, " angles"]
-    centre: Int[Array, " angles"]
-    row: Int[Array, " angles"]
-    mask: Bool[Array, " angles"]
-    needed: Int[Array, ""]
+    first: Int[AnyArray, " angles"]
+    second: Int[AnyArray, " angles"]
+    centre: Int[AnyArray, " angles"]
+    row: Int[AnyArray, " angles"]
+    mask: Bool[AnyArray, " angles"]
+    needed: Int[AnyArray, ""]
 
 
 class Torsions(eqx.Module):
     """i-j-k-l: directed bond j to i, bond j to k, directed bond k to l."""
 
-    first: Int[Array, " torsions"]
-    centre: Int[Array, " torsions"]
-    last: Int[Array, " torsions"]
-    row: Int[Array, " torsions"]
-    mask: Bool[Array, " torsions"]
-    needed: Int[Array, ""]
+    first: Int[AnyArray, " torsions"]
+    centre: Int[AnyArray, " torsions"]
+    last: Int[AnyArray, " torsions"]
+    row: Int[AnyArray, " torsions"]
+    mask: Bool[AnyArray, " torsions"]
+    needed: Int[AnyArray, ""]
 
 
 class HydrogenBonds(eqx.Module):
     """A hydrogen, its directed bond to the donor, the image of the acceptor."""
 
-    hydrogen: Int[Array, " hydrogen_bonds"]
-    donor: Int[Array, " hydrogen_bonds"]
-    acceptor: Int[Array, " hydrogen_bonds"]
-    row: Int[Array, " hydrogen_bonds"]
-    mask: Bool[Array, " hydrogen_bonds"]
-    needed: Int[Array, ""]
+    hydrogen: Int[AnyArray, " hydrogen_bonds"]
+    donor: Int[AnyArray, " hydrogen_bonds"]
+    acceptor: Int[AnyArray, " hydrogen_bonds"]
+    row: Int[AnyArray, " hydrogen_bonds"]
+    mask: Bool[AnyArray, " hydrogen_bonds"]
+    needed: Int[AnyArray, ""]
 
 
 class Topology(eqx.Module):
@@ -90,7 +92,7 @@ class Topology(eqx.Module):
         return {name: part.mask.shape[-1] for name, part in self._parts()}
 
     @property
-    def needed(self) -> dict[str, Int[Array, "..."]]:
+    def needed(self) -> dict[str, Int[AnyArray, "..."]]:
         """What each list would have to hold."""
         return {name: part.needed for name, part in self._parts()}
 

@@ -60,7 +60,7 @@ def build(
         species: Type of each atom.
         images: Positions (Å) of the atoms and their images.
         source: Atom of which each image is a copy.
-        shift: Lattice vectors from that atom to the image.
+        shift: Lattice vectors added to that atom.
         close: Pairs (atom, image) that may be bonded; image = len(source) on padding.
         hydrogen: Pairs (hydrogen, acceptor image), padded in the same way.
         bound: Upper bound of the order of each close pair; 0 where there is no bond.
@@ -71,7 +71,7 @@ def build(
     """
     kept = np.flatnonzero(bound > 0)
     i, j, bound = close[0][kept], close[1][kept], bound[kept]
-    bond_shift = shift[j]
+    bond_shift = shift[j] - shift[i]  # atoms are images too, brought into the cell
     directed = _directed(i, source[j], bond_shift, bound, len(species))
 
     angles = _angles(directed, species, rows)
@@ -197,7 +197,7 @@ def _hydrogen_bonds(
     copy = source[acceptor]
     types = species[directed.end[donor]], species[atom], species[copy]
     row = rows.hydrogen_bond[types]
-    way = directed.shift[donor] - shift[acceptor]
+    way = directed.shift[donor] - (shift[acceptor] - shift[atom])
     same_image = (directed.end[donor] == copy) & ~way.any(axis=1)
     kept = (row >= 0) & ~same_image
     return dict(

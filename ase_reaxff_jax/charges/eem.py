@@ -110,5 +110,5 @@ def electronegativity(
     species: Int[Array, " atoms"],
     mask: Bool[Array, " atoms"],
 ) -> Float[Array, " atoms"]:
-    """chi of each atom, eV; 0 on padding."""
+    """Chi of each atom, eV; 0 on padding."""
     return jnp.where(mask, chi[species], 0.0)
