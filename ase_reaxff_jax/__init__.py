@@ -1,4 +1,4 @@
-"""ReaxFF, the reactive force field, in JAX: an ASE calculator with exact derivatives."""
+"""ReaxFF, the reactive force field, in JAX: an ASE calculator with exact forces."""
 
 from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.ffield import read_ffield, write_ffield

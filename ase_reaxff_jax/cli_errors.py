@@ -55,6 +55,10 @@ def reported(*, debug: bool) -> Iterator[None]:
     """Ends the program with one line and the right code; a traceback if `debug`."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
+        # An entry that another process is still writing is compiled anew.
+        warnings.filterwarnings(
+            "ignore", "Error (reading|writing) persistent compilation cache entry"
+        )
         try:
             yield
         except KeyboardInterrupt as error:

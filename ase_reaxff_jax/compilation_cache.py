@@ -29,6 +29,10 @@ def enable(path: str | os.PathLike[str] | None = None) -> Path | None:
         The folder in use, made where it was missing; None where the variable says
         "off" or the folder cannot be written, which slows the next start and breaks
         nothing.
+
+    While the cache is in use, messages of XLA below the level "fatal" are not shown,
+    unless the program asks for them by `TF_CPP_MIN_LOG_LEVEL` or `jax_logging_level`:
+    jax 0.10 reports every entry that it loads as an error. Real errors are exceptions.
     """
     if path is None:
         path = os.environ.get(VARIABLE) or default_path()
@@ -41,10 +45,25 @@ def enable(path: str | os.PathLike[str] | None = None) -> Path | None:
         return None
     if not os.access(folder, os.W_OK):
         return None
+    _hide_messages_of_loading()
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     return folder
+
+
+def _hide_messages_of_loading() -> None:
+    """Entries carry two code-generation hints that no processor lists as features.
+
+    XLA takes that for a foreign processor and prints kilobytes for each entry. A level
+    that is set and taken back leaves its mark only there: jax's own loggers return to
+    what they were. "1" is what jax sets the variable to by itself.
+    """
+    level = jax.config.jax_logging_level
+    if level != "NOTSET" or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1":
+        return
+    jax.config.update("jax_logging_level", "CRITICAL")
+    jax.config.update("jax_logging_level", level)
 
 
 def default_path() -> Path:

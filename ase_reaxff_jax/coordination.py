@@ -1,7 +1,7 @@
 """How far each atom is from its valency, and what is left of its lone pairs.
 
-Delta = S - valency, with S the sum of the bond orders of the atom; one delta for each of
-the four valencies of the file. Source: Chenoweth et al. 2008, SI, equations 5 to 9.
+Delta = S - valency, with S the sum of the bond orders of the atom; one delta for each
+of the four valencies of the file. Source: Chenoweth et al. 2008, SI, equations 5 to 9.
 """
 
 import equinox as eqx

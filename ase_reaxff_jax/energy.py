@@ -6,6 +6,8 @@ Both take `Parameters`, so that a caller decides whether the combination rules l
 inside (fitting) or outside (dynamics) what is differentiated and repeated.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -44,7 +46,7 @@ class Bonded(eqx.Module):
 
     def total(self) -> Float[Array, ""]:
         """Their sum."""
-        return sum(jnp.sum(part) for part in jax.tree.leaves(self))
+        return jnp.sum(jnp.stack([jnp.sum(part) for part in jax.tree.leaves(self)]))
 
 
 def bonded(
@@ -62,7 +64,7 @@ def bonded(
         p.bond, p.atom, general, species=species, bonds=bonds, r=vectors.r
     )
     around = coordination(p.atom, general, species=species, bonds=bonds, orders=orders)
-    through = dict(bonds=bonds, orders=orders, around=around)
+    through: dict[str, Any] = dict(bonds=bonds, orders=orders, around=around)
     triple = triple_bond_table(options, len(p.atom.mass))
     bond = bond_energy(p.bond, general, species=species, triple=triple, **through)
     c2 = jnp.zeros_like(bond)

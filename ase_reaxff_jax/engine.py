@@ -7,6 +7,7 @@ programs in the right precision, and turns what they report into errors.
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -69,7 +70,7 @@ class Engine:
 
     def options(self, atoms: int) -> Options:
         """Static options for a (padded) number of atoms."""
-        method = self.settings.charge_method
+        method: Any = self.settings.charge_method
         if method == "auto":
             method = "direct" if atoms <= DIRECT_LIMIT else "iterative"
         return Options(

@@ -41,7 +41,7 @@ class CapacityError(CalculationFailed):
     """An interaction list outgrew its room again and again."""
 
 
-def suggestion(word: str, known) -> str:
+def suggestion(word: object, known) -> str:
     """' (did you mean ...?)' where something known is near."""
     near = get_close_matches(str(word), [str(k) for k in known], n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -124,7 +124,7 @@ class ForceField(eqx.Module):
         section, place = names.index_of(self, names.locate(self, parameter))
         old = getattr(self, section)
         if isinstance(old, np.ndarray) and not isinstance(value, jax.core.Tracer):
-            new = old.copy()
+            new: Numbers = old.copy()
             new[place] = value
         else:
             new = jnp.asarray(old).at[place].set(value)

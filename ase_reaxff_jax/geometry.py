@@ -9,7 +9,7 @@ from ase_reaxff_jax.topology import Bonds
 
 
 class BondVectors(eqx.Module):
-    """Bonds from i to j. A directed bond is an index: b is i to j, capacity + b back."""
+    """Bonds from i to j; of directed bonds, b is i to j and capacity + b back."""
 
     r: Float[Array, " bonds"]  # Å; 1 on padding
     unit: Float[Array, "bonds 3"]  # 0 on padding

@@ -255,8 +255,8 @@ class _Pairs(NamedTuple):
         return self if near.all() else self.take(near)
 
     def take(self, which) -> "_Pairs":
-        columns = (x[which] for x in (self.i, self.j, self.code, self.r))
-        return _Pairs(*columns, self.most)
+        i, j, code, r = (x[which] for x in (self.i, self.j, self.code, self.r))
+        return _Pairs(i, j, code, r, self.most)
 
     def turned(self, which: Bool[np.ndarray, " pairs"]) -> "_Pairs":
         """Some pairs seen from their other end."""

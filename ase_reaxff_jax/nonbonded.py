@@ -109,7 +109,8 @@ def non_bonded_energy(
         energies, solution = pair_energies(
             parameters, system, neighbors, options, guess
         )
-        return sum(jnp.sum(part) for part in jax.tree.leaves(energies)), solution
+        parts = [jnp.sum(part) for part in jax.tree.leaves(energies)]
+        return jnp.sum(jnp.stack(parts)), solution
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
     state = (images, system.total_charge)

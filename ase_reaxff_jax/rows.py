@@ -35,8 +35,8 @@ def _angle_rows(section, types: int) -> np.ndarray:
     found: dict[tuple[int, ...], list[int]] = {}
     for row, (a, b, c) in enumerate(section):
         if max(a, b, c) < types:
-            for key in {(a, b, c), (c, b, a)}:
-                found.setdefault(key, []).append(row)
+            for angle in {(a, b, c), (c, b, a)}:
+                found.setdefault(angle, []).append(row)
     most = max((len(rows) for rows in found.values()), default=1)
     table = np.full((types, types, types, most), -1, np.int32)
     for key, rows in found.items():
@@ -52,9 +52,9 @@ def _torsion_rows(section, types: int) -> np.ndarray:
         if max(a, b, c, d) >= types:
             continue
         if a < 0 or d < 0:
-            for key in ((b, c), (c, b)):
-                free = ~explicit[:, key[0], key[1], :]
-                table[:, key[0], key[1], :][free] = row
+            for j, k in ((b, c), (c, b)):
+                free = ~explicit[:, j, k, :]
+                table[:, j, k, :][free] = row
         else:
             for key in ((a, b, c, d), (d, c, b, a)):
                 table[key] = row

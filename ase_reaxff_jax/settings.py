@@ -1,13 +1,14 @@
 """The calculator's options, checked."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.options import ChargeMethod, ChargeModel, Implementation
 from ase_reaxff_jax.precision import DTYPES
 
 CHOICES = {
@@ -26,15 +27,15 @@ class Settings:
     """Options of `JaxReaxFF`; InputError names the one that is wrong."""
 
     charge: float | None
-    charge_model: str
+    charge_model: ChargeModel
     charge_tolerance: float
     charge_response: bool
-    charge_method: str
+    charge_method: ChargeMethod | Literal["auto"]
     dtype: str
     skin: float  # Å
     bond_skin: float  # Å
     missing_bonds: str
-    implementation: str
+    implementation: Implementation
     device: Any
 
     def __post_init__(self):

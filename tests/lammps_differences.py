@@ -2,8 +2,9 @@
 
 LAMMPS's own forces are not the derivative of its energy in mixtures with a heavy π
 neighbour (see `Facts.forces_of_lammps_are_derivatives`); these differences are.
-The energy has small steps where an interaction passes its threshold. Two formulas of
-different order tell where one lies within the stencil: the value there is NaN.
+The energy has small steps where an interaction passes its threshold, and kinks where an
+angle passes 180 degrees. Two formulas of different order tell where a step lies within
+the stencil, two of the curvature where a kink does: the value there is NaN.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ STRESS_AGREEMENT = 2e-8  # eV/Å^3
 POINTS = (-3, -2, -1, 1, 2, 3)
 FOURTH_ORDER = np.array([0, 1, -8, 8, -1, 0]) / 12.0
 SIXTH_ORDER = np.array([-1, 9, -45, 45, -9, 1]) / 60.0
+KINK = np.array([-3, 8, -5, -5, 8, -3]) / 24.0  # 0 for a polynomial of third degree
 
 
 def forces(
@@ -76,7 +78,9 @@ def _slopes(
     )
     energies = np.array([r.energy for r in results]).reshape(-1, len(POINTS))
     fourth, sixth = energies @ FOURTH_ORDER / step, energies @ SIXTH_ORDER / step
-    return np.where(abs(fourth - sixth) < agreement, sixth, np.nan)
+    kink = energies @ KINK / step
+    smooth = (abs(fourth - sixth) < agreement) & (abs(kink) < agreement)
+    return np.where(smooth, sixth, np.nan)
 
 
 def _must_be_replicated(

@@ -51,7 +51,8 @@ def labels(force_field, section: str) -> tuple[str, ...]:
     elements = force_field.elements
     types = types_of(force_field, section)
     keys = [_canonical(section, row) for row in types]
-    total, seen = Counter(keys), Counter()
+    total = Counter(keys)
+    seen: Counter = Counter()
     found = []
     for row, key in zip(types, keys, strict=True):
         seen[key] += 1

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from ase.calculators.calculator import ReadError
@@ -59,15 +59,18 @@ def _text(source) -> tuple[str, str]:
     else:
         name = str(getattr(source, "name", "<force field>"))
         content = source.read()
-    if isinstance(content, bytes):
-        try:
-            content = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            content = content.decode("latin-1")  # authors' names in old files
-    if "\0" in content:
-        line = content[: content.index("\0")].count("\n") + 1
+    text = _decoded(content) if isinstance(content, bytes) else content
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
         raise FfieldError(f"{name}:{line}: found binary data, expected text")
-    return name, content
+    return name, text
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")  # authors' names in old files
 
 
 class _Reader:
@@ -83,7 +86,7 @@ class _Reader:
         self.next = 1
         general = self._general()
         elements, atom, lg = self._atoms()
-        sections = {}
+        sections: dict[str, Any] = {}
         for section in list(SECTIONS.values())[2:]:
             types, values = self._rows(section)
             sections[section.name] = values

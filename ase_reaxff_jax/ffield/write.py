@@ -83,7 +83,7 @@ def _general(force_field: ForceField) -> list[str]:
     lines = [f"{count:3d}       ! Number of general parameters"]
     for k, name in enumerate(general_names(count)):
         comment = f"{name}: {docs[k]}" if k < len(docs) else name
-        lines.append(f"{number(force_field.general[k], 10)} ! {comment}")
+        lines.append(f"{number(float(force_field.general[k]), 10)} ! {comment}")
     return lines
 
 

@@ -1,0 +1,1 @@
+"""The energy terms, one file each: equation, source, one function."""

@@ -31,7 +31,7 @@ def coulomb_energy(
     charges: Float[Array, " atoms"],
     charges_j: Float[Array, "atoms width"],
 ) -> Float[Array, "atoms width"]:
-    """Energy of each pair, kcal/mol; `inverse` from `inverse_distance`, charges in e."""
+    """Energy of each pair, kcal/mol, from its `inverse_distance`; charges in e."""
     return COULOMB * inverse * charges[:, None] * charges_j
 
 

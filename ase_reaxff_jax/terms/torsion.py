@@ -12,6 +12,8 @@ w is the angle between the planes ijk and jkl; only its cosine is needed.
 Source: Chenoweth et al., J. Phys. Chem. A 112, 1040 (2008), SI, equations 16 and 17.
 """
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -55,12 +57,10 @@ def torsion_energy(
 
     sines, cosine = vectors.dihedral(torsions.first, torsions.centre, torsions.last)
     twist = _twist(torsion, general, bonds, torsions, orders, around, cosine)
-    f10, f12 = 1.0, 0.0
-    for x in a:
-        f10 *= 1.0 - jnp.exp(-general.p_tor2 * x)
-        f12 += (x - 1.5) ** 2
+    f10 = math.prod(1.0 - jnp.exp(-general.p_tor2 * x) for x in a)
+    squares = sum((x - 1.5) ** 2 for x in a)
     planar = 1.0 + (cosine * cosine - 1.0) * sines
-    f12 = jnp.exp(-general.p_cot2 * f12)
+    f12 = jnp.exp(-general.p_cot2 * squares)
     conjugation = torsion.p_cot1[torsions.row] * f12 * planar
     return TorsionEnergies(
         torsion=jnp.where(counts, 0.5 * f10 * sines * twist, 0.0),
