@@ -3,11 +3,9 @@
 import numpy as np
 
 COARSE = 8192  # up to this size lists waste little whatever their room
-SMALL_ATOMS = 64  # structures up to this size share their room in all lists
-SMALL = dict(
-    images=1024, width=256, close=512, hydrogen=1024,
-    bonds=256, angles=1024, torsions=2048, hydrogen_bonds=1024,
-)  # fmt: skip
+SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
+SMALLEST_ATOMS = 16
+STEP = 4  # from one of these steps to the next
 
 
 def bucket(needed: int, *, parts: int = 8, smallest: int = 16) -> int:
@@ -29,35 +27,63 @@ def list_room(needed: int) -> int:
 
 
 def atoms_room(count: int) -> int:
-    """Room for the atoms of a structure: 16, 32 or 64, then in finer steps."""
+    """Room for the atoms of a structure: 16, 64, then in finer steps."""
     if count <= SMALL_ATOMS:
-        return bucket(count, parts=1)
+        return SMALLEST_ATOMS if count <= SMALLEST_ATOMS else SMALL_ATOMS
     return bucket(count, parts=2 if count < 1024 else 16, smallest=SMALL_ATOMS)
 
 
 def least_room(atoms: int) -> dict[str, int]:
     """Least room in each list of a structure with room for so many atoms.
 
-    Small structures all get the same: what that wastes is not felt beside the time of
-    a call, and one program serves them all.
+    What that wastes is not felt beside the time of a call while structures are small,
+    and one program serves nearly all of them.
     """
-    return dict(SMALL) if atoms <= SMALL_ATOMS else {}
+    if atoms > SMALL_ATOMS:
+        return {}
+    share = 1 if atoms <= SMALLEST_ATOMS else STEP
+    return dict(
+        images=2048, width=384, close=256 * share, hydrogen=512 * share,
+        bonds=128 * share, angles=512 * share, torsions=2048 * share,
+        hydrogen_bonds=1024 * share,
+    )  # fmt: skip
+
+
+def larger_room(
+    atoms: int, room: dict[str, int], needed: dict[str, int]
+) -> dict[str, int]:
+    """Room for what is needed where a list has outgrown `room`.
+
+    The lists of small structures grow together, in large steps, so that each program
+    is compiled a few times at most; those of others by themselves.
+    """
+    if atoms > SMALL_ATOMS:
+        return {n: max(room.get(n, 0), fitting(n, needed[n])) for n in needed}
+    larger = {n: room[n] for n in needed}
+    while any(needed[n] > larger[n] for n in needed):
+        larger = {n: STEP * size for n, size in larger.items()}
+    return larger
+
+
+def fitting(name: str, needed: int) -> int:
+    """Room for one list; `width` in fine steps, because every row has it."""
+    if name == "width":
+        return bucket(needed + 2, parts=32, smallest=8)
+    return list_room(needed)
 
 
 def pad(
-    columns: dict[str, np.ndarray], capacity: int | None, grow: bool
+    columns: dict[str, np.ndarray], room: int | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Integer columns padded with zeros, their mask, and the number really needed.
 
     Args:
         columns: Arrays of the same length, by name.
-        capacity: Least length of the result; None for what is needed.
-        grow: Whether the result may be longer than `capacity`; else it is cut.
+        room: Length of the result; where it is too short the columns are cut. None for
+            what is needed, and a little more.
     """
     needed = len(next(iter(columns.values())))
-    room = capacity or 0
-    if grow and needed > room:
-        room = list_room(needed)
+    room = list_room(needed) if room is None else room
     filled = min(needed, room)
     padded = {name: np.zeros(room, np.int32) for name in columns}
     for name, values in columns.items():

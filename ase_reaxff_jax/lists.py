@@ -6,6 +6,7 @@ bonds; quick to make from the neighbours, but shorter lived, because every candi
 within the skin costs time at each step).
 """
 
+import logging
 from dataclasses import dataclass, field
 
 import jax
@@ -16,7 +17,7 @@ from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs, report
-from ase_reaxff_jax.capacity import least_room
+from ase_reaxff_jax.capacity import fitting, larger_room, least_room
 from ase_reaxff_jax.forcefield import ForceField, column
 from ase_reaxff_jax.history import ChargeHistory
 from ase_reaxff_jax.mixing import Parameters
@@ -27,6 +28,7 @@ from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.topology_build import build
 from ase_reaxff_jax.units import BOND_CUTOFF, HYDROGEN_BOND_CUTOFF
 
+LOG = logging.getLogger("ase_reaxff_jax")
 REMEMBERED_ATOMS = 20_000  # lists are kept for structures with as many atoms in all
 
 
@@ -40,7 +42,14 @@ class Entry:
     host: nb.Neighbors  # the neighbours, on the host
     positions: Float[np.ndarray, "atoms 3"]  # at which the topology was made, Å
     cell: Float[np.ndarray, "3 3"]
+    room: dict[str, int]  # in each list; shared by all structures of the size
     history: ChargeHistory = field(default_factory=ChargeHistory)
+
+    @property
+    def needed(self) -> dict[str, int]:
+        """Length of each list."""
+        both = self.host.needed | self.topology.needed
+        return {name: int(number) for name, number in both.items()}
 
 
 class Lists:
@@ -62,7 +71,9 @@ class Lists:
         self.taper = float(force_field.general[column("general", "swb")])
         self.bonded = np.asarray(parameters.bond.exists)
         self._entries: list[Entry] = []
-        self._capacity: dict[int, dict[str, int]] = {}
+        # Room in each list, by room for atoms; it only grows.
+        self._single_room: dict[int, dict[str, int]] = {}
+        self._batch_room: dict[int, dict[str, int]] = {}
 
     def reach(self, species: np.ndarray) -> nb.Reach:
         """Distances (Å) that the lists of these elements must cover."""
@@ -82,7 +93,9 @@ class Lists:
                 self._entries.remove(entry)
                 self._entries.append(entry)
                 if not self._topology_fresh(entry, positions, cell, reach):
-                    entry.topology = self._topology(entry.host, entry.neighbors, system)
+                    entry.topology = self._topology(
+                        entry.host, entry.neighbors, system, entry.room
+                    )
                     entry.positions, entry.cell = positions, cell
                 return entry
         entry = self._entry(key, atoms, system)
@@ -90,28 +103,30 @@ class Lists:
         return entry
 
     def of_same_shape(self, batch: list[tuple[Atoms, System]]) -> list[Entry]:
-        """Valid lists of structures, all with the same room in each list."""
+        """Valid lists of structures, with the same room, no more than they need."""
         entries = [self.of(atoms, system) for atoms, system in batch]
-        room = self._room(batch[0][1])
-        for k, (atoms, system) in enumerate(batch):
-            entry = entries[k]
-            if entry.host.capacity | entry.topology.capacity != room:
-                entries[k] = self._entry(entry.key, atoms, system)
-                entries[k].history = entry.history
-        return entries
+        room = self._batch_room.setdefault(len(batch[0][1].mask), {})
+        for entry in entries:
+            for name, needed in entry.needed.items():
+                room[name] = max(room.get(name, 0), fitting(name, needed))
+        return [
+            self._entry(entry.key, atoms, system, room)
+            for entry, (atoms, system) in zip(entries, batch, strict=True)
+        ]
 
-    def _entry(self, key: tuple, atoms: Atoms, system: System) -> Entry:
+    def _entry(
+        self, key: tuple, atoms: Atoms, system: System, room: dict | None = None
+    ) -> Entry:
         """New lists, at least as roomy as those of earlier structures of the size."""
-        positions, cell = np.asarray(system.positions), np.asarray(system.cell)
-        host = self._neighbors(atoms, np.asarray(system.species[: len(atoms)]), system)
+        size = len(system.mask)
+        if room is None:
+            room = self._single_room.setdefault(size, least_room(size))
+        species = np.asarray(system.species[: len(atoms)])
+        host = self._neighbors(atoms, species, system, room)
         neighbors = jax.device_put(host)
-        topology = self._topology(host, neighbors, system)
-        return Entry(key, neighbors, topology, host, positions, cell)
-
-    def _room(self, system: System) -> dict[str, int]:
-        """Room in each list that structures of this size have had; it only grows."""
-        atoms = len(system.mask)
-        return self._capacity.setdefault(atoms, least_room(atoms))
+        topology = self._topology(host, neighbors, system, room)
+        positions, cell = np.asarray(system.positions), np.asarray(system.cell)
+        return Entry(key, neighbors, topology, host, positions, cell, room)
 
     def _remember(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -137,7 +152,7 @@ class Lists:
         )  # fmt: skip
 
     def build_neighbors(
-        self, positions, cell, species, capacity: dict[str, int], grow: bool = True
+        self, positions, cell, species, capacity: dict[str, int] | None = None
     ) -> tuple[nb.Neighbors, nb.Nearest | None]:
         """Neighbours on the host; `species` without padding, `positions` with it."""
         return nb.build(
@@ -148,11 +163,10 @@ class Lists:
             reach=self.reach(species),
             skin=self.settings.skin,
             capacity=capacity,
-            grow=grow,
         )
 
     def build_topology(
-        self, bound, images, host: nb.Neighbors, species, capacity, grow: bool = True
+        self, bound, images, host: nb.Neighbors, species, capacity=None
     ) -> Topology:
         """Topology on the host from the bounds of the close pairs' orders."""
         return build(
@@ -166,29 +180,53 @@ class Lists:
             rows=self.rows,
             skin=self.settings.bond_skin,
             capacity=capacity,
-            grow=grow,
         )
 
-    def _neighbors(self, atoms: Atoms, species, system: System) -> nb.Neighbors:
-        known = self._room(system)
-        host, nearest = self.build_neighbors(
-            system.positions, system.cell, species, known
-        )
-        known |= host.capacity
+    def _neighbors(
+        self, atoms: Atoms, species, system: System, room: dict[str, int]
+    ) -> nb.Neighbors:
+        known = {name: room[name] for name in nb.LISTS if name in room}
+
+        def made(capacity):
+            return self.build_neighbors(
+                system.positions, system.cell, species, capacity
+            )
+
+        host, nearest = made(known)
         if nearest is not None and nearest.r < report.SHORTEST:
             raise report.too_close(atoms, *nearest)
+        if larger := self._larger(system, host):
+            host, _ = made(larger)
+        room |= host.capacity
         self._check_bond_rows(atoms, species, host, system)
         return host
 
     def _topology(
-        self, host: nb.Neighbors, neighbors: nb.Neighbors, system: System
+        self,
+        host: nb.Neighbors,
+        neighbors: nb.Neighbors,
+        system: System,
+        room: dict[str, int],
     ) -> Topology:
         skin = np.asarray(self.settings.bond_skin, system.positions.dtype)
         bound, images = programs.order_bounds(self.parameters, system, neighbors, skin)
-        known = self._room(system)
-        topology = self.build_topology(bound, images, host, system.species, known)
-        known |= topology.capacity
+        bound, images = np.asarray(bound), np.asarray(images)
+        topology = self.build_topology(bound, images, host, system.species, room)
+        if larger := self._larger(system, topology):
+            topology = self.build_topology(bound, images, host, system.species, larger)
+        room |= topology.capacity
         return jax.device_put(topology)
+
+    def _larger(self, system: System, made) -> dict[str, int] | None:
+        """Room for lists that were cut, None where none was; logged."""
+        if not bool(made.overflow):
+            return None
+        atoms, room = len(system.mask), made.capacity
+        needed = {name: int(n) for name, n in made.needed.items()}
+        larger = larger_room(atoms, room, needed)
+        grown = [f"{n} {room[n]} -> {larger[n]}" for n in room if needed[n] > room[n]]
+        LOG.info("lists of %d atoms grow: %s", atoms, ", ".join(grown))
+        return larger
 
     def _check_bond_rows(self, atoms, species, host: nb.Neighbors, system) -> None:
         """InputError where two elements without a bond row are within 5 Å."""

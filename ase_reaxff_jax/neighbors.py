@@ -17,7 +17,7 @@ import vesin
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
-from ase_reaxff_jax.capacity import bucket, list_room
+from ase_reaxff_jax.capacity import fitting
 from ase_reaxff_jax.units import FAR_AWAY
 
 LISTS = ("images", "width", "close", "hydrogen")
@@ -183,7 +183,6 @@ def build(
     reach: Reach,
     skin: float,
     capacity: dict[str, int] | None = None,
-    grow: bool = True,
 ) -> tuple[Neighbors, Nearest | None]:
     """Lists at these positions, on the host, and the closest pair.
 
@@ -194,8 +193,8 @@ def build(
         role: 1 for atoms that are the hydrogen of hydrogen bonds, 2 for acceptors.
         reach: Å.
         skin: Å that each list reaches farther.
-        capacity: Least room in each list, by name.
-        grow: Whether lists may outgrow `capacity`; else `needed` tells what is missing.
+        capacity: Room in each list, by name, where it is decided already; a list that
+            is longer is cut, and `needed` tells.
     """
     exact, box = positions.astype(np.float64), cell.astype(np.float64)
     wrap = -np.floor(exact[:count] @ _pseudo_inverse(box, np)).astype(np.int32)
@@ -208,7 +207,7 @@ def build(
     row, column, width = _columns(far.i, count)
     found = (len(source), width, len(close.i), len(hydrogen.i))
     needed = dict(zip(LISTS, found, strict=True))
-    room = {n: _room(needed[n], (capacity or {}).get(n, 0), grow, n) for n in LISTS}
+    room = {n: fitting(n, needed[n]) for n in LISTS} | (capacity or {})
 
     def image(part: _Pairs) -> np.ndarray:
         return np.minimum(number[part.j, part.code], room["images"])
@@ -352,15 +351,6 @@ def _columns(
     start = np.cumsum(length) - length
     column = np.arange(len(row)) - np.repeat(start, length)
     return order, column, int(length.max(initial=0))
-
-
-def _room(needed: int, least: int, grow: bool, name: str) -> int:
-    """Capacity of a list; rows in finer steps, because every one is padded."""
-    if needed <= least or not grow:
-        return least
-    if name == "width":  # every row has it
-        return bucket(needed + 2, parts=32, smallest=8)
-    return list_room(needed)
 
 
 def _padded(values: np.ndarray, room: int, fill: int = 0) -> np.ndarray:

@@ -52,7 +52,6 @@ def build(
     rows: Rows,
     skin: float,
     capacity: dict[str, int] | None = None,
-    grow: bool = True,
 ) -> Topology:
     """Candidate lists while no distance shrinks by more than `skin` (Å).
 
@@ -66,8 +65,8 @@ def build(
         bound: Upper bound of the order of each close pair; 0 where there is no bond.
         rows: Which parameter row each angle, torsion and hydrogen bond has.
         skin: Å.
-        capacity: Least room in each list, by name.
-        grow: Whether lists may outgrow `capacity`; else `needed` tells what is missing.
+        capacity: Room in each list, by name, where it is decided already; a list that
+            is longer is cut, and its `needed` tells.
     """
     kept = np.flatnonzero(bound > 0)
     i, j, bound = close[0][kept], close[1][kept], bound[kept]
@@ -81,7 +80,7 @@ def build(
     )
 
     def padded(record, name, **columns):
-        fields, mask, needed = pad(columns, (capacity or {}).get(name), grow)
+        fields, mask, needed = pad(columns, (capacity or {}).get(name))
         return record(**fields, mask=mask, needed=needed)
 
     bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])

@@ -170,18 +170,17 @@ def test_padded_pairs_are_beyond_every_cutoff():
 
 
 @pytest.mark.parametrize("name", nb.LISTS)
-def test_each_list_reports_its_overflow_and_grows_when_allowed(name):
+def test_each_list_has_the_room_it_is_given_and_reports_its_overflow(name):
     positions, cell, role = structure(7, atoms=30, edge=8.0)
     enough, _ = build(positions, cell, role)
+    assert not enough.overflow
     room = enough.capacity | {name: int(enough.needed[name]) - 1}
-    cut, _ = build(positions, cell, role, capacity=room, grow=False)
+    cut, _ = build(positions, cell, role, capacity=room)
     assert cut.overflow and cut.capacity == room
-    grown, _ = build(positions, cell, role, capacity=room)
-    assert not grown.overflow
-    roomy, _ = build(
-        positions, cell, role, capacity={k: 2 * v for k, v in room.items()}
-    )
-    assert roomy.capacity == {k: 2 * v for k, v in room.items()}
+    assert cut.needed == enough.needed
+    double = {k: 2 * v for k, v in room.items()}
+    roomy, _ = build(positions, cell, role, capacity=double)
+    assert not roomy.overflow and roomy.capacity == double
 
 
 def test_lists_can_be_made_inside_a_compiled_loop():
@@ -194,7 +193,7 @@ def test_lists_can_be_made_inside_a_compiled_loop():
 
     def make(positions, cell):
         made_at.append(positions.copy())
-        return build(positions, cell, role, capacity=room, grow=False)[0]
+        return build(positions, cell, role, capacity=room)[0]
 
     def step(_, state):
         positions, neighbors = state
