@@ -93,7 +93,7 @@ def measure(
             "structure": structure, "force-field": force_field,
             "elements": " ".join(sorted(set(atoms.symbols))),
             "steps": steps, "tolerance": TOLERANCE, "timestep": TIMESTEP,
-            "seconds": seconds / 10,
+            "seconds": seconds / 20,
         }  # fmt: skip
 
         def once(peer: Peer) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from scipy.spatial.transform import Rotation
 
 TEMPERATURE = 300.0  # K
@@ -100,7 +100,7 @@ def _nearest(these: np.ndarray, others: np.ndarray, box: np.ndarray) -> float:
 def _warm(atoms: Atoms) -> Atoms:
     atoms.wrap()
     rng = np.random.default_rng(0)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=TEMPERATURE, rng=rng)
+    thermalize_momenta(atoms, temperature_K=TEMPERATURE, rng=rng)
     Stationary(atoms)
     return atoms
 

@@ -1,0 +1,106 @@
+"""The benchmarks: their structures are sane, and what they print was measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import units
+from ase.neighborlist import neighbor_list
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # the benchmarks are not installed with the package
+
+from benchmarks import measure, structures  # noqa: E402
+
+BUILDERS = {b.name: b.build for b in structures.BENCHMARKS}
+DENSITIES = {"water-81": 0.997, "silica-6048": 2.17, "butane-4536": 0.7}  # g/cm^3
+
+
+def run(*options):
+    command = [sys.executable, "-m", "benchmarks", *map(str, options)]
+    return subprocess.run(
+        command, cwd=ROOT, text=True, capture_output=True, check=False
+    )
+
+
+@pytest.fixture(scope="module", params=sorted(DENSITIES))
+def structure(request):
+    return request.param, BUILDERS[request.param]()
+
+
+def test_a_structure_has_the_atoms_of_its_name_its_density_and_300_kelvin(structure):
+    name, atoms = structure
+    assert len(atoms) == int(name.split("-")[1])
+    density = atoms.get_masses().sum() / atoms.cell.volume / units.mol * 1e24
+    assert density == pytest.approx(DENSITIES[name], rel=0.01)
+    assert atoms.get_temperature() == pytest.approx(300, rel=0.15)
+    np.testing.assert_allclose(atoms.get_momenta().sum(0), 0, atol=1e-9)
+
+
+def test_a_structure_has_its_bonds_and_nothing_close_beside_them(structure):
+    name, atoms = structure
+    bonds, limit = (
+        {"O": 2, "H": 1, "C": 4, "Si": 4},
+        {"silica-6048": 2.0}.get(name, 1.7),
+    )
+    hydrogen = atoms.symbols == "H"
+    i, j, r = neighbor_list("ijd", atoms, limit)
+    kept = ~(hydrogen[i] & hydrogen[j])
+    found = np.bincount(i[kept], minlength=len(atoms))
+    assert (found == [bonds[s] for s in atoms.symbols]).all()
+    assert r.min() > 0.9
+    assert r[~kept].min(initial=9.0) > 1.4
+
+
+def test_the_same_structure_is_built_each_time():
+    first, second = BUILDERS["water-81"](), BUILDERS["water-81"]()
+    np.testing.assert_array_equal(first.positions, second.positions)
+    np.testing.assert_array_equal(first.get_momenta(), second.get_momenta())
+
+
+@pytest.mark.lammps
+def test_the_smallest_system_gives_the_numbers_of_lammps_and_a_table(tmp_path):
+    file = tmp_path / "numbers.json"
+    done = run("--quick", "--systems", "water-81", "--steps", 10, "--json", file)
+    assert done.returncode == 0, done.stderr
+    rows = {row["peer"]: row for row in json.loads(file.read_text())["rows"]}
+    assert list(rows) == [peer.name for peer in measure.PEERS]
+    lammps = rows[measure.BASELINE]
+    for name in ("LAMMPS, 1 rank", "ours, float64", "ours, float32"):
+        row = rows[name]
+        assert row["why_not"] is None
+        assert row["potential"] == pytest.approx(lammps["potential"], abs=5e-6)
+        assert row["temperature"] == pytest.approx(lammps["temperature"], abs=1)
+        assert row["ratio"] == pytest.approx(row["step"] / lammps["step"])
+    ours = rows["ours, float64"]
+    assert 0 < ours["call"] < 1e5
+    assert ours["memory"] > 100
+    assert rows["jax-md, float64"]["why_not"].startswith(
+        "minimum image: the box is 9.3"
+    )
+    table = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(rows)
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_silica_without_a_force_field_is_skipped_with_a_word():
+    done = run("--systems", "silica-6048")
+    assert done.returncode == 0, done.stderr
+    assert "skipped: no force field with Si given" in done.stdout
+
+
+def test_a_program_that_is_too_slow_or_fails_gives_a_reason():
+    slow = measure.Peer("slow", "peer_ours")
+    common = {"structure": "nowhere.traj", "steps": 1}
+    result = measure.run(slow, common, seconds=0.05, cache=None)
+    assert result == {"why_not": "no result within 0.05 s"}
+    result = measure.run(slow, common, seconds=60, cache=None)
+    assert "nowhere.traj" in result["why_not"]
+
+
+def test_a_wrong_option_is_refused():
+    assert "no file nowhere" in run("--silica-ffield", "nowhere").stderr
+    assert "not a positive" in run("--repeats", 0).stderr
