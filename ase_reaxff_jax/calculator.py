@@ -3,30 +3,34 @@
 Everything outside is in ASE's units (eV, Å, e); the kernel's kcal/mol end here.
 """
 
-import inspect
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jax
 import numpy as np
 import scipy.sparse
 from ase import Atoms
 from ase.calculators.calculator import (
     Calculator,
     InputError,
+    Parameters,
     PropertyNotImplementedError,
     all_changes,
 )
-from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_reaxff_jax import errors
-from ase_reaxff_jax.engine import Engine, Evaluation
+from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.forcefields import load
-from ase_reaxff_jax.inputs import check_geometry
-from ase_reaxff_jax.settings import Settings
+from ase_reaxff_jax.inputs import check_geometry, species_of
+from ase_reaxff_jax.missing import missing_rows, rows_are_complete
+from ase_reaxff_jax.notices import Notices
+from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.report import explained
+from ase_reaxff_jax.results import UNDEFINED, results_of
+from ase_reaxff_jax.settings import Settings, device_name
 
-LARGE_CHARGE = 5.0  # e; beyond this something is wrong
+PLAIN = (bool, int, float, str, Path)
 ASE_ARGUMENTS = ("restart", "label", "atoms", "directory")
 
 
@@ -52,7 +56,7 @@ class JaxReaxFF(Calculator):
             bond row come within 5 Å; "ignore" gives such pairs no bond.
         implementation: "fused" (fast) or "reference" (plain form of the non-bonded
             energy); both give the same numbers.
-        device: A `jax.Device`, or "cpu", "gpu", "tpu"; None is jax's default.
+        device: A `jax.Device`, or "cpu", "gpu", "gpu:1"; None is jax's default.
 
     Raises:
         InputError: an argument or the structure cannot be used.
@@ -62,10 +66,10 @@ class JaxReaxFF(Calculator):
 
     name = "jaxreaxff"
     nolabel = True
-    implemented_properties: ClassVar[list[str]] = [
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
         "energy", "free_energy", "energies", "forces", "stress", "charges", "dipole",
     ]  # fmt: skip
-    default_parameters: ClassVar[dict[str, Any]] = {
+    default_parameters: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "force_field": "cho",
         "charge": 0.0,
         "charge_model": "eem",
@@ -79,16 +83,17 @@ class JaxReaxFF(Calculator):
         "implementation": "fused",
         "device": None,
     }
-    ignored_changes: ClassVar[set[str]] = {"initial_magmoms"}
+    ignored_changes: ClassVar[set[str]] = {"initial_magmoms"}  # type: ignore[misc]
 
     def __init__(self, force_field: str | Path | ForceField = "cho", **options):
         ase_options = {k: options.pop(k) for k in ASE_ARGUMENTS if k in options}
-        self._engine: Engine | None = None
-        self._warned: set[str] = set()
+        self._engine: Any = None  # an `Engine` once the options are known
+        self._notices = Notices()
+        self._topology_seen = None
         super().__init__(**ase_options, force_field=force_field, **options)
 
     def set(self, **options):
-        """Changes options; results and lists are dropped where they depend on them."""
+        """Changes options; results and lists are dropped where one really differs."""
         for name in options:
             if name not in self.default_parameters:
                 raise errors.UnknownOptionError(
@@ -97,82 +102,85 @@ class JaxReaxFF(Calculator):
                     f"it has: {', '.join(self.default_parameters)}"
                 )
         wanted = {**self.parameters, **options}
-        if self._engine is None or any(
-            wanted[k] is not self.parameters.get(k) for k in options
-        ):
+        same = all(_same(wanted[k], self.parameters.get(k)) for k in options)
+        if self._engine is None or not same:
+            # Before ASE stores the options: those that are refused change nothing.
             force_field = load(wanted["force_field"])
             settings = {k: v for k, v in wanted.items() if k != "force_field"}
             self._engine = Engine(force_field, Settings(**settings))
             self.ignored_changes = _ignored(wanted)
-        changed = super().set(**options)
-        if options:
             self.reset()
-        return changed
+        return super().set(**options)
 
     @property
     def force_field(self) -> ForceField:
         """The parameters in use."""
         return self._engine.force_field
 
+    @property
+    def missing_terms(self) -> tuple[str, ...]:
+        """Angles and torsions met so far that have no row, and so no energy."""
+        return tuple(sorted(self._notices.missing_terms))
+
     def todict(self, skip_default: bool = True) -> dict[str, Any]:
         """Options as plain data, for databases and trajectories."""
-        plain = {}
-        for name, value in self.parameters.items():
-            if skip_default and value is self.default_parameters[name]:
-                continue
-            plain[name] = value if _is_plain(value) else str(value)
-        if isinstance(self.parameters["force_field"], ForceField):
-            plain["force_field"] = self._engine.fingerprint
-        return plain
+        return {
+            name: self._plain(value)
+            for name, value in self.parameters.items()
+            if not (skip_default and _same(value, self.default_parameters[name]))
+        }
+
+    def _plain(self, value):
+        if isinstance(value, ForceField):
+            return self._engine.fingerprint
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, jax.Device):
+            return device_name(value)
+        return str(value) if isinstance(value, Path) else value
 
     def __getstate__(self):
-        return {**self.__dict__, "_engine": None}
+        # The force field's numbers travel along: its file may not be where this goes.
+        parameters = {**self.parameters, "device": self._plain(self.parameters.device)}
+        state = {**self.__dict__, "_engine": None, "_topology_seen": None}
+        return {**state, "parameters": parameters, "_numbers": self.force_field}
 
     def __setstate__(self, state):
+        force_field = state.pop("_numbers")
         self.__dict__.update(state)
-        options = dict(self.parameters)
-        self._engine = Engine(load(options.pop("force_field")), Settings(**options))
+        self.parameters = Parameters(state["parameters"])
+        options = {k: v for k, v in self.parameters.items() if k != "force_field"}
+        self._engine = Engine(force_field, Settings(**options))
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Computes energy, forces, stress and charges together."""
         super().calculate(atoms, properties, system_changes)
-        evaluation = self._engine.evaluate(self.atoms)
-        self._warn_of_elements()
-        self._warn_of_charges(evaluation)
-        self.results = results_of(self.atoms, evaluation)
+        if system_changes or "energy" not in self.results:
+            self.results = {}  # not those of other atoms where this one fails
+            with explained(len(self.atoms), self.force_field):
+                evaluation = self._engine.evaluate(self.atoms)
+            self._give_notice(evaluation.charges)
+            self.results = results_of(self.atoms, evaluation)
         if "energies" in properties:
             self.results["energies"] = self._engine.atom_energies(self.atoms)
 
-    def _warn_of_elements(self) -> None:
-        unlike = self._engine.unlike_elements
-        for element in sorted(set(self.atoms.symbols) & set(unlike)):
-            first = self.force_field.elements[0]
-            self._warn(
-                f"form of {element}",
-                f"the van der Waals parameters of {element} are of another form than "
-                f"those of {first}, the first element: {unlike[element]}",
+    def _give_notice(self, charges: np.ndarray) -> None:
+        engine, notices = self._engine, self._notices
+        notices.of_elements(
+            self.atoms, engine.unlike_elements, self.force_field.elements[0]
+        )
+        notices.of_charges(self.atoms, charges, engine.total_charge(self.atoms))
+        species = species_of(self.atoms, self.force_field)
+        if rows_are_complete(engine.lists.rows, species):
+            return
+        with scope(engine.settings.dtype, engine.device):
+            topology = engine.lists.of(self.atoms, engine.system(self.atoms)).topology
+        if topology is not self._topology_seen:
+            self._topology_seen = topology
+            elements, rows = self.force_field.elements, engine.lists.rows
+            notices.of_missing_terms(
+                missing_rows(rows, elements, species, topology.bonds)
             )
-
-    def _warn_of_charges(self, evaluation: Evaluation) -> None:
-        largest = np.abs(evaluation.charges).max()
-        if largest > LARGE_CHARGE:
-            atom = int(np.abs(evaluation.charges).argmax())
-            self._warn(
-                "large",
-                f"the charge of atom {atom} is {evaluation.charges[atom]:.1f} e",
-            )
-        total = self._engine.total_charge(self.atoms)
-        if self.atoms.pbc.any() and abs(total) > 1e-6:
-            self._warn(
-                "charged",
-                f"a periodic structure with a total charge of {total:g} e: the "
-                "shielded, tapered Coulomb energy has no neutralising background",
-            )
-
-    def _warn(self, key: str, message: str) -> None:
-        if key not in self._warned:
-            self._warned.add(key)
-            warnings.warn(message, stacklevel=_outside())
 
     def get_charges(self, atoms=None) -> np.ndarray:
         """Atomic charges, e, (atoms,)."""
@@ -180,7 +188,9 @@ class JaxReaxFF(Calculator):
 
     def get_energy_terms(self, atoms: Atoms | None = None) -> dict[str, float]:
         """The energy by term, eV; the values add up to the energy."""
-        return self._engine.energy_terms(self._atoms(atoms))
+        atoms = self._atoms(atoms)
+        self.get_property("energy", atoms)  # an error where the charges are not right
+        return self._engine.energy_terms(atoms)
 
     def get_bond_orders(self, atoms: Atoms | None = None) -> scipy.sparse.csr_array:
         """Bond orders, (atoms, atoms), symmetric; sums over periodic images."""
@@ -188,7 +198,9 @@ class JaxReaxFF(Calculator):
 
     def get_hessian(self, atoms: Atoms | None = None) -> np.ndarray:
         """Second derivatives of the energy by positions, (3 atoms, 3 atoms), eV/Å^2."""
-        return self._engine.hessian(self._atoms(atoms))
+        atoms = self._atoms(atoms)
+        with explained(len(atoms), self.force_field):
+            return self._engine.hessian(atoms)
 
     def evaluate(self, structures: list[Atoms]) -> list[dict[str, Any]]:
         """Results of many structures, computed in batches of similar size.
@@ -196,7 +208,8 @@ class JaxReaxFF(Calculator):
         Returns:
             For each structure the dictionary that `calculate` leaves in `results`.
         """
-        evaluations = self._engine.evaluate_batch(structures)
+        with explained(sum(map(len, structures)), self.force_field):
+            evaluations = self._engine.evaluate_batch(structures)
         return [
             results_of(atoms, evaluation)
             for atoms, evaluation in zip(structures, evaluations, strict=True)
@@ -236,43 +249,12 @@ class JaxReaxFF(Calculator):
             raise PropertyNotImplementedError(f"{name}: {reason}") from error
 
 
-UNDEFINED = {
-    "dipole": "defined only for neutral structures without periodicity",
-    "stress": "defined only for periodic structures whose cell has a volume",
-}
-
-
-def results_of(atoms: Atoms, evaluation: Evaluation) -> dict[str, Any]:
-    """ASE's dictionary of results."""
-    energy = float(evaluation.energy)
-    results = {
-        "energy": energy,
-        "free_energy": energy,
-        "forces": evaluation.forces,
-        "charges": evaluation.charges,
-    }
-    if atoms.pbc.any() and atoms.cell.rank == 3:
-        stress = evaluation.strain_gradient / atoms.cell.volume
-        results["stress"] = full_3x3_to_voigt_6_stress(stress)
-    if not atoms.pbc.any() and abs(evaluation.charges.sum()) < 1e-6:
-        results["dipole"] = evaluation.charges @ atoms.positions
-    return results
-
-
 def _ignored(options: dict[str, Any]) -> set[str]:
     """What of the atoms does not matter to the results."""
     charges_matter = options["charge"] is None or options["charge_model"] == "fixed"
     return {"initial_magmoms"} | (set() if charges_matter else {"initial_charges"})
 
 
-def _is_plain(value) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
-
-
-def _outside() -> int:
-    """Stack level of the first caller outside this package, for warnings."""
-    here = str(Path(__file__).parent)
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(here):
-        frame, level = frame.f_back, level + 1
-    return level
+def _same(a, b) -> bool:
+    """Equality of options; of force fields, identity."""
+    return a is b or (type(a) is type(b) and isinstance(a, PLAIN) and a == b)

@@ -37,6 +37,10 @@ def check_geometry(atoms: Atoms) -> None:
     bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
     if len(bad):
         raise InputError(f"positions are not finite numbers: atoms {some(bad)}")
+    charges = atoms.get_initial_charges()
+    if not np.isfinite(charges).all():
+        bad = np.flatnonzero(~np.isfinite(charges))
+        raise InputError(f"initial charges are not finite: atoms {some(bad)}")
     cell = atoms.cell.array
     if not np.isfinite(cell).all():
         raise InputError(f"the cell has entries that are not finite: {cell.tolist()}")

@@ -7,7 +7,9 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 
 from ase_reaxff_jax import errors
+from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.units import COULOMB_CHARGES
 
 SHORTEST = 0.3  # Å; closer than this no two atoms are
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
@@ -26,15 +28,10 @@ def too_close(atoms: Atoms, i: int, j: int, shift, r: float) -> Exception:
 def check(atoms: Atoms, result, topology, neighbors, options: Options) -> None:
     """Raises unless the result can be trusted."""
     if result.shortest < SHORTEST:
-        bond = int(result.shortest_bond)
-        j = int(topology.bonds.j[bond])
-        raise too_close(
-            atoms,
-            int(topology.bonds.i[bond]),
-            int(topology.bonds.j_atom[bond]),
-            np.asarray(neighbors.shift)[j],
-            float(result.shortest),
-        )
+        bond, bonds = int(result.shortest_bond), topology.bonds
+        i, j, image = (int(part[bond]) for part in (bonds.i, bonds.j_atom, bonds.j))
+        shift = np.asarray(neighbors.shift)  # of atoms too: into the cell
+        raise too_close(atoms, i, j, shift[image] - shift[i], float(result.shortest))
     if options.charge_model == "eem":
         _check_charges(atoms, result.solution, options)
     forces = np.asarray(result.gradient)[: len(atoms)]
@@ -59,21 +56,43 @@ def _check_charges(atoms: Atoms, solution, options: Options) -> None:
         worst = int(solution.worst_atom)
         raise errors.ChargesNotConvergedError(
             f"charges did not converge: residual {float(solution.residual):.1e} after "
-            f"{int(solution.iterations)} iterations, tolerance {tolerance:.1e}; largest "
-            f"at atom {worst} ({atoms.symbols[worst]}). Two atoms may be too close, "
-            "or eta too small."
+            f"{int(solution.iterations)} iterations, tolerance {tolerance:.1e}; "
+            f"largest at atom {worst} ({atoms.symbols[worst]}). Two atoms may be too "
+            "close, or eta too small."
         )
 
 
 @contextlib.contextmanager
+def explained(atoms: int, force_field: ForceField):
+    """Adds to an error what only the caller of a program knows."""
+    with memory(atoms):
+        try:
+            yield
+        except errors.IndefiniteChargeMatrixError as error:
+            raise type(error)(f"{error}{_soft_elements(force_field)}") from error
+
+
+def _soft_elements(force_field: ForceField) -> str:
+    """Elements of which two atoms on top of each other charge without limit."""
+    soft = []
+    for element in force_field.elements:
+        eta, gamma = (force_field.get("atom", element, n) for n in ("eta", "gamma"))
+        if 2.0 * eta <= COULOMB_CHARGES * gamma:
+            soft.append(f"{element} (eta {eta:g} eV, gamma {gamma:g} 1/Å)")
+    return f"; eta < 7.2 gamma: {', '.join(soft)}" if soft else ""
+
+
+@contextlib.contextmanager
 def memory(atoms: int):
-    """Says what did not fit where the device runs out of memory."""
+    """Says what did not fit where memory runs out."""
     try:
         yield
-    except RuntimeError as error:
-        if OUT_OF_MEMORY not in str(error):
+    except CalculationFailed:
+        raise  # said already
+    except (RuntimeError, MemoryError) as error:
+        if OUT_OF_MEMORY not in str(error) and not isinstance(error, MemoryError):
             raise
-        first_line = str(error).splitlines()[0]
+        first_line = (str(error) or "MemoryError").splitlines()[0]
         raise CalculationFailed(
             f"the device ran out of memory with {atoms} atoms: {first_line}. Use "
             "dtype='float32', a smaller skin, or a device with more memory; on a GPU "

@@ -49,6 +49,11 @@ class Settings:
                 f"charge must be a number (e) or None (the sum of the initial "
                 f"charges), not {charge!r}"
             )
+        if self.charge_model == "fixed" and charge:
+            raise InputError(
+                f"charge={charge!r} has no effect with charge_model='fixed', which "
+                "takes the atoms' initial charges; leave it out"
+            )
         if not isinstance(self.charge_response, bool | np.bool_):
             raise InputError(
                 f"charge_response must be True or False, not {self.charge_response!r}"
@@ -81,13 +86,19 @@ class Settings:
         """The device to run on; None is jax's default."""
         if self.device is None or isinstance(self.device, jax.Device):
             return self.device
+        platform, _, number = str(self.device).partition(":")
         try:
-            return jax.devices(self.device)[0]
-        except RuntimeError as error:
+            return jax.devices(platform)[int(number or 0)]
+        except (RuntimeError, ValueError, IndexError) as error:
             present = ", ".join(str(d) for d in jax.devices())
             raise InputError(
-                f"device={self.device!r}: jax has no such platform; it has: {present}"
+                f"device={self.device!r}: jax has no such device; it has: {present}"
             ) from error
+
+
+def device_name(device: jax.Device) -> str:
+    """What to pass as `device` to get this one, in another process too."""
+    return f"{device.platform}:{jax.devices(device.platform).index(device)}"
 
 
 def _is_number(value) -> bool:
