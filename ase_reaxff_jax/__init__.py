@@ -1,4 +1,4 @@
-"""ReaxFF, the reactive force field, in JAX: an ASE calculator with exact derivatives."""
+"""ReaxFF, the reactive force field, in JAX: an ASE calculator, exact derivatives."""
 
 from ase_reaxff_jax import jax_version
 from ase_reaxff_jax.calculator import JaxReaxFF
