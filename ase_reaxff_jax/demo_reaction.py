@@ -10,19 +10,24 @@ from ase import Atoms, units
 from ase.build import molecule
 from ase.formula import Formula
 from ase.io.trajectory import Trajectory
-from ase.md.velocitydistribution import Stationary, thermalize_momenta
+from ase.md.velocitydistribution import (
+    Stationary,
+    force_temperature,
+    thermalize_momenta,
+)
 from ase.md.verlet import VelocityVerlet
 from rich.console import Console
 from tqdm import tqdm
 
 from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.demo_picture import draw
 
 BONDED = 0.3  # bond order from which two atoms count as one molecule
-TEMPERATURE = 2500.0  # K, at the start
+TEMPERATURE = 3000.0  # K, at the start
 TIMESTEP = 0.1  # fs; hot hydrogen needs a short one
-STEPS = 3000
-SAMPLE_EVERY = 25  # steps
-SPACING = 3.0  # Å between the centres of molecules at the start
+STEPS = 1500
+SAMPLE_EVERY = 10  # steps
+SPACING = 2.7  # Å between the centres of molecules at the start
 
 
 def mixture(cells: int = 3) -> Atoms:
@@ -30,7 +35,7 @@ def mixture(cells: int = 3) -> Atoms:
     random = np.random.default_rng(7)
     kinds = (["H2"] * 6 + ["O2"] * 2 + ["O"]) * (cells**3 // 9)
     mixed = Atoms(cell=[cells * SPACING] * 3, pbc=True)
-    points = SPACING * np.indices((cells,) * 3).reshape(3, -1).T
+    points = SPACING * (np.indices((cells,) * 3).reshape(3, -1).T + 0.5)
     for kind, point in zip(random.permutation(kinds), points, strict=True):
         turned = molecule(kind)
         turned.rotate(random.uniform(0, 360), random.normal(size=3))
@@ -40,9 +45,14 @@ def mixture(cells: int = 3) -> Atoms:
     return mixed
 
 
+def bonded(orders: scipy.sparse.sparray) -> scipy.sparse.sparray:
+    """Which pairs of atoms belong to one molecule."""
+    return orders > BONDED
+
+
 def molecules(orders: scipy.sparse.sparray, symbols: list[str]) -> Counter[str]:
     """Formulas of the molecules and how many of each there are."""
-    bonds = orders > BONDED
+    bonds = bonded(orders)
     count, label = scipy.sparse.csgraph.connected_components(bonds, directed=False)
     members = [[] for _ in range(count)]
     for symbol, k in zip(symbols, label, strict=True):
@@ -56,14 +66,22 @@ def run(folder: Path, out: Console) -> dict[str, str]:
     atoms.calc = JaxReaxFF("cho")
     thermalize_momenta(atoms, TEMPERATURE, rng=np.random.default_rng(1))
     Stationary(atoms)
+    force_temperature(atoms, TEMPERATURE)
+    start = atoms.copy()
     rows, species = simulate(atoms, folder / "combustion.traj")
     report(rows, species, out)
     write_table(folder / "combustion.csv", rows, species)
-    draw(folder / "combustion.png", rows, species)
+    bonds = [bonded(atoms.calc.get_bond_orders(each)) for each in (start, atoms)]
+    draw(
+        folder / "combustion.png",
+        rows,
+        species,
+        list(zip((start, atoms), bonds, strict=True)),
+    )
     return {
         "combustion.traj": "the trajectory, for `ase gui`",
         "combustion.csv": "time, energies, temperature and molecules",
-        "combustion.png": "the picture of these",
+        "combustion.png": "a picture of all this",
     }
 
 
@@ -126,33 +144,3 @@ def write_table(
         for k, found in enumerate(species):
             numbers = [f"{column[k]:.10g}" for column in rows.values()]
             writer.writerow([*numbers, *(found[name] for name in names)])
-
-
-def draw(path: Path, rows: dict[str, np.ndarray], species: list[Counter[str]]) -> None:
-    """Energies, temperature and the commonest molecules against time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 8), layout="constrained")
-    FigureCanvasAgg(figure)
-    energy, temperature, count = figure.subplots(3, sharex=True)
-    time = rows["time_fs"]
-    for name in ("potential", "kinetic", "total"):
-        values = rows[f"{name}_energy_eV"]
-        start = rows["total_energy_eV"][0] if name == "total" else values[0]
-        energy.plot(time, values - start, label=name)
-    energy.set_ylabel("energy since the start (eV)")
-    energy.legend()
-    temperature.plot(time, rows["temperature_K"], color="tab:red")
-    temperature.set_ylabel("temperature (K)")
-    peak = Counter()
-    for found in species:
-        peak |= found
-    for name, _ in peak.most_common(7):
-        label = "".join(f"$_{{{c}}}$" if c.isdigit() else c for c in name)
-        count.plot(time, [found[name] for found in species], label=label)
-    count.set_ylabel("molecules")
-    count.set_xlabel("time (fs)")
-    count.legend(ncols=2)
-    figure.suptitle("Hydrogen and oxygen, ReaxFF (cho), constant energy")
-    figure.savefig(path, dpi=150)
