@@ -105,7 +105,8 @@ class JaxReaxFF(Calculator):
         same = all(_same(wanted[k], self.parameters.get(k)) for k in options)
         if self._engine is None or not same:
             # Before ASE stores the options: those that are refused change nothing.
-            force_field = load(wanted["force_field"])
+            known = self._engine is not None and "force_field" not in options
+            force_field = self.force_field if known else load(wanted["force_field"])
             settings = {k: v for k, v in wanted.items() if k != "force_field"}
             self._engine = Engine(force_field, Settings(**settings))
             self.ignored_changes = _ignored(wanted)

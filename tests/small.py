@@ -8,6 +8,8 @@ from ase import Atoms
 from molecules import molecule
 from packing import mixture
 
+from ase_reaxff_jax import JaxReaxFF
+
 SKEWED = np.array([[5.2, 0.3, -0.2], [1.4, 4.9, 0.4], [-0.8, 1.1, 5.6]])
 
 
@@ -62,6 +64,13 @@ def amorphous(elements: str, count: int, seed: int = 5) -> Atoms:
     side = (20.0 * count) ** (1 / 3)
     cell = side * np.eye(3) + rng.uniform(-1, 1, (3, 3))
     return mixture(elements.split(), count, cell, rng)
+
+
+def with_calculator(atoms: Atoms, **options) -> Atoms:
+    """A copy with a new calculator of the force field cho."""
+    atoms = atoms.copy()
+    atoms.calc = JaxReaxFF(options.pop("force_field", "cho"), **options)
+    return atoms
 
 
 SMALL = {

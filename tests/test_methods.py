@@ -1,0 +1,108 @@
+"""Different ways to the same numbers: methods, implementations, precisions, batches."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from small import SMALL, amorphous, hydronium, moist_methane, rattled, with_calculator
+
+from ase_reaxff_jax import JaxReaxFF
+
+NAMES = ["ethanol", "triclinic", "slab", "amorphous"]
+
+
+def assert_same(atoms: Atoms, first: JaxReaxFF, second: JaxReaxFF, *, tolerance):
+    for name in ("energy", "forces", "charges", "stress"):
+        if name == "stress" and not atoms.pbc.any():
+            continue
+        one, two = first.get_property(name, atoms), second.get_property(name, atoms)
+        scale = len(atoms) if name == "energy" else 1
+        np.testing.assert_allclose(one, two, atol=tolerance * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("method", ["direct", "iterative"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plain_form_gives_the_same_numbers(name, method):
+    fused, plain = (
+        JaxReaxFF("cho", charge_method=method, charge_tolerance=1e-13, implementation=i)
+        for i in ("fused", "reference")
+    )
+    assert_same(SMALL[name], fused, plain, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_iterated_charges_are_the_direct_ones(name):
+    iterated = JaxReaxFF("cho", charge_method="iterative")
+    # The derivative with the adjoint vector errs in second order only.
+    assert_same(SMALL[name], JaxReaxFF("cho"), iterated, tolerance=1e-7)
+
+
+def test_the_guess_from_earlier_geometries_changes_nothing():
+    atoms = with_calculator(moist_methane(), charge_method="iterative")
+    rng = np.random.default_rng(1)
+    direct = JaxReaxFF("cho")
+    for _ in range(6):
+        atoms.positions += 0.01 * rng.normal(size=atoms.positions.shape)
+        assert_same(atoms, direct, atoms.calc, tolerance=1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision_is_near_double_precision(name):
+    atoms, double = SMALL[name], JaxReaxFF("cho")
+    single = JaxReaxFF("cho", dtype="float32", charge_method="iterative")
+    assert single.get_forces(atoms).dtype == np.float64  # as all of ASE
+    assert_same(atoms, single, double, tolerance=5e-4)
+    assert single.get_potential_energy(atoms) != double.get_potential_energy(atoms)
+
+
+def test_a_mixture_of_sizes_at_once_equals_one_at_a_time():
+    structures = [rattled("H2O", seed=s) for s in range(60)]
+    structures += [*SMALL.values(), Atoms("O")]
+    structures = [
+        structures[k] for k in np.random.default_rng(2).permutation(len(structures))
+    ]
+    structures.insert(30, thin_gas())
+    assert len(structures) > 64 and len(structures[30]) > 256
+    calc, single = JaxReaxFF("cho"), JaxReaxFF("cho")
+    results = calc.evaluate(structures)
+    for atoms, result in zip(structures, results, strict=True):
+        single.calculate(atoms)
+        assert result.keys() == single.results.keys()
+        for name, value in single.results.items():
+            np.testing.assert_allclose(result[name], value, atol=1e-9, err_msg=name)
+
+
+def test_above_the_limit_of_direct_charges_they_are_iterated_to_the_same():
+    cell = thin_gas((1, 1, 1))
+    one, many = (JaxReaxFF("cho") for _ in range(2))
+    energy = many.get_potential_energy(thin_gas())
+    np.testing.assert_allclose(energy, 36 * one.get_potential_energy(cell), atol=1e-6)
+    forces = np.tile(one.get_forces(cell), (36, 1))
+    np.testing.assert_allclose(many.get_forces(thin_gas()), forces, atol=1e-6)
+
+
+def test_no_structures_give_no_results():
+    assert JaxReaxFF("cho").evaluate([]) == []
+
+
+def test_structures_of_one_batch_may_differ_in_charge():
+    calc = JaxReaxFF("cho", charge=None)
+    structures = [hydronium() for _ in range(5)]
+    for k, atoms in enumerate(structures):
+        atoms.set_initial_charges([0.25 * k, 0.0, 0.0, 0.0])
+    for k, result in enumerate(calc.evaluate(structures)):
+        np.testing.assert_allclose(result["charges"].sum(), 0.25 * k, atol=1e-10)
+        energy = calc.get_potential_energy(structures[k])
+        np.testing.assert_allclose(result["energy"], energy, rtol=1e-12)
+
+
+def test_the_skin_does_not_matter():
+    atoms = amorphous("C H O", 14)
+    wide = JaxReaxFF("cho", skin=0.2, bond_skin=0.6)
+    assert_same(atoms, JaxReaxFF("cho"), wide, tolerance=1e-11)
+
+
+def thin_gas(repeat=(4, 3, 3)) -> Atoms:
+    """Many atoms with few neighbours."""
+    atoms = moist_methane()
+    atoms.set_cell(9.0 * np.eye(3))
+    return atoms.repeat(repeat)
