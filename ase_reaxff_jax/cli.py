@@ -26,7 +26,8 @@ app = typer.Typer(
 )
 
 Structure = Annotated[
-    str, typer.Argument(help="Any file that ASE reads; FILE@3 is its frame 3.")
+    str,
+    typer.Argument(metavar="FILE", help="Any that ASE reads; FILE@3 is its frame 3."),
 ]
 FField = Annotated[
     str, typer.Option("--ffield", "-f", help="A bundled name, or an ffield file.")
@@ -104,7 +105,9 @@ def relax(
         Path, typer.Option("--output", "-o", help="The relaxed structure.")
     ],
     fmax: Annotated[float, typer.Option(help="Largest force allowed, eV/Å.")] = 0.01,
-    steps: Annotated[int, typer.Option(help="Give up after so many steps.")] = 1000,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Give up after so many steps.")
+    ] = 1000,
     cell: Annotated[
         bool, typer.Option("--cell", help="Relax the cell as well.")
     ] = False,
@@ -124,6 +127,8 @@ def relax(
     """
     from ase_reaxff_jax import cli_tasks
 
+    if fmax <= 0:
+        raise typer.BadParameter("must be positive", param_hint="--fmax")
     if pressure and not cell:
         raise typer.BadParameter("a pressure needs --cell", param_hint="--pressure")
     atoms = cli_tasks.read_structure(structure)
@@ -143,7 +148,8 @@ def relax(
 @app.command(epilog="Example: reaxff-jax forcefields cho --lint")
 def forcefields(
     name: Annotated[
-        str | None, typer.Argument(help="A bundled name, or an ffield file.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A bundled name, or an ffield file."),
     ] = None,
     lint: Annotated[
         bool, typer.Option("--lint", help="Name values that look wrong.")
@@ -174,7 +180,7 @@ def convert(
     """
     from ase_reaxff_jax import cli_forcefields, cli_tasks
 
-    cli_tasks.check_writable(target)
+    cli_tasks.check_folder(target)
     if cli_forcefields.is_parameter_file(source):
         print(cli_forcefields.rewrite(source, target))
     else:

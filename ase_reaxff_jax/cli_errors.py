@@ -1,6 +1,7 @@
 """What the command line says when something goes wrong: one line, a hint, a code."""
 
 import contextlib
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from ase.calculators.calculator import (
     CalculationFailed,
     CalculatorSetupError,
+    InputError,
     PropertyNotImplementedError,
     ReadError,
     SCFError,
@@ -19,12 +21,9 @@ UNUSABLE = 2  # the command line, a file or the structure cannot be used
 BUG = 3  # this program's fault
 INTERRUPTED = 130
 
-HINTS: dict[type[BaseException], str] = {
-    SCFError: "a looser --charge-tolerance may be enough",
-    ReadError: "`reaxff-jax forcefields FILE --lint` checks a parameter file",
-    CalculatorSetupError: "`reaxff-jax forcefields` lists force fields and elements",
-    OSError: "`reaxff-jax COMMAND --help` shows an example",
-}
+
+class StructureFileError(InputError):
+    """A structure file that ASE cannot read or write."""
 
 
 class NotConverged(CalculationFailed):
@@ -47,7 +46,15 @@ def hint_for(error: BaseException) -> str | None:
         return "raise --steps, or continue from the file that was written"
     if code_of(error) == BUG:
         return "this is a fault of the program; --debug shows where"
-    return next((hint for kind, hint in HINTS.items() if isinstance(error, kind)), None)
+    if isinstance(error, StructureFileError):
+        return "`ase info --formats` lists the formats; the file's name tells which"
+    if isinstance(error, SCFError):
+        return "a looser --charge-tolerance may be enough"
+    if isinstance(error, ReadError):
+        return "`reaxff-jax forcefields FILE --lint` checks a parameter file"
+    if isinstance(error, CalculatorSetupError) and "force field" in str(error):
+        return "`reaxff-jax forcefields` lists force fields and elements"
+    return None
 
 
 @contextlib.contextmanager
@@ -59,6 +66,9 @@ def reported(*, debug: bool) -> Iterator[None]:
         warnings.filterwarnings(
             "ignore", "Error (reading|writing) persistent compilation cache entry"
         )
+        notes = logging.StreamHandler()
+        notes.setFormatter(logging.Formatter("note: %(message)s"))
+        logging.getLogger("ase_reaxff_jax").addHandler(notes)
         try:
             yield
         except KeyboardInterrupt as error:
@@ -71,6 +81,8 @@ def reported(*, debug: bool) -> Iterator[None]:
             if hint := hint_for(error):
                 print(f"hint: {hint}", file=sys.stderr)
             raise SystemExit(code_of(error)) from None
+        finally:
+            logging.getLogger("ase_reaxff_jax").removeHandler(notes)
 
 
 def _one_line(error: Exception) -> str:

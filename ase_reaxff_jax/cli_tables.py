@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
+from ase.units import GPa
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -19,11 +20,22 @@ def console() -> Console:
 
 def table(title: str, first: str, numbers: Sequence[str]) -> Table:
     """An empty table: a column of names, then columns of numbers."""
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
     made.add_column(first)
     for name in numbers:
         made.add_column(name, justify="right", no_wrap=True)
     return made
+
+
+def fixed(value: float, digits: int = 6) -> str:
+    """A number with so many decimals; zero has no sign."""
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"
 
 
 def describe(atoms: Atoms) -> str:
@@ -39,9 +51,9 @@ def terms_table(terms: Mapping[str, float], energy: float, atoms: int) -> Table:
     made = table("Energy", "term", ["eV", "eV/atom"])
     for name, value in terms.items():
         if value != 0.0:
-            made.add_row(name, f"{value:.6f}", f"{value / atoms:.6f}")
+            made.add_row(name, fixed(value), fixed(value / atoms))
     made.add_section()
-    made.add_row("total", f"{energy:.6f}", f"{energy / atoms:.6f}")
+    made.add_row("total", fixed(energy), fixed(energy / atoms))
     return made
 
 
@@ -51,9 +63,8 @@ def charges_table(atoms: Atoms, charges: np.ndarray) -> Table:
     symbols = np.array(atoms.get_chemical_symbols())
     for symbol in dict.fromkeys(symbols):
         q = charges[symbols == symbol]
-        made.add_row(
-            symbol, str(len(q)), *(f"{x:.6f}" for x in (q.mean(), q.min(), q.max()))
-        )
+        numbers = (fixed(x) for x in (q.mean(), q.min(), q.max()))
+        made.add_row(symbol, str(len(q)), *numbers)
     return made
 
 
@@ -61,15 +72,18 @@ def forces_line(forces: np.ndarray, atoms: Atoms) -> str:
     """The largest force and whose it is."""
     size = np.linalg.norm(forces, axis=1)
     worst = int(size.argmax())
-    return (
-        f"Largest force: {size[worst]:.6f} eV/Å (atom {worst}, {atoms.symbols[worst]})"
-    )
+    name = f"{atoms.symbols[worst]}, atom {worst} counted from 0"
+    return f"Largest force: {fixed(size[worst])} eV/Å ({name})"
 
 
-def stress_lines(stress: np.ndarray) -> Iterable[str]:
-    """Stress by component, and the pressure."""
-    from ase.units import GPa
-
-    named = ", ".join(f"{n} {s:.6f}" for n, s in zip(VOIGT, stress, strict=True))
+def stress_lines(stress: np.ndarray, *, bulk: bool) -> Iterable[str]:
+    """Stress by component, and of a bulk structure the pressure."""
+    named = ", ".join(f"{n} {fixed(s)}" for n, s in zip(VOIGT, stress, strict=True))
     yield f"Stress: {named} eV/Å^3"
-    yield f"Pressure: {-stress[:3].mean() / GPa:.4f} GPa"
+    if bulk:
+        yield f"Pressure: {pressure(stress)} GPa"
+
+
+def pressure(stress: np.ndarray) -> str:
+    """In GPa."""
+    return fixed(-stress[:3].mean() / GPa, 4)

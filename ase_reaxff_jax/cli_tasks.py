@@ -9,17 +9,19 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import InputError
 from ase.filters import FrechetCellFilter
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.optimize import BFGS, FIRE, LBFGS
 from ase.units import GPa
 from tqdm import tqdm
 
 from ase_reaxff_jax import JaxReaxFF
-from ase_reaxff_jax.cli_errors import NotConverged
+from ase_reaxff_jax.cli_errors import NotConverged, StructureFileError
 from ase_reaxff_jax.cli_tables import (
     charges_table,
     console,
     describe,
     forces_line,
+    pressure,
     stress_lines,
     terms_table,
 )
@@ -31,35 +33,62 @@ OPTIMIZERS = {"lbfgs": LBFGS, "bfgs": BFGS, "fire": FIRE}
 def read_structures(path: str, index: str | int) -> Any:
     """As `ase.io.read`, whose readers raise whatever they stumble over."""
     try:
-        return ase.io.read(path, index=index)
+        return ase.io.read(path, index=index, format=lammps_data(path))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"no structure file {path!r}") from error
+    except UnknownFileTypeError as error:
+        raise StructureFileError(f"{path}: ASE does not know this format") from error
     except Exception as error:
         reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: ASE cannot read a structure: {reason}") from error
+        raise StructureFileError(
+            f"{path}: ASE cannot read a structure: {reason}"
+        ) from error
+
+
+def lammps_data(path: str | Path) -> str | None:
+    """ASE's name of the format, for the names that users of LAMMPS give data files."""
+    name = Path(path).name
+    usual = name.startswith("data.") or name.endswith((".data", ".lmp"))
+    return "lammps-data" if usual else None
 
 
 def read_structure(path: str) -> Atoms:
     """The last, or the named, frame of a structure file."""
     atoms = read_structures(path, -1)
     if not isinstance(atoms, Atoms):
-        raise InputError(f"{path} names {len(atoms)} structures; name one: FILE@0")
+        raise StructureFileError(
+            f"{path} names {len(atoms)} structures; name one: FILE@0"
+        )
     return atoms
 
 
-def check_writable(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """Says before the work, not after it, that a file cannot be written."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.absolute().parent}")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+
+
+def check_writable(path: Path) -> None:
+    """The same for a structure file, of a format that ASE writes."""
+    check_folder(path)
+    try:
+        name = lammps_data(path) or filetype(path, read=False)
+    except UnknownFileTypeError as error:
+        raise StructureFileError(f"{path}: ASE does not know this format") from error
+    if name not in ioformats or not ioformats[name].can_write:
+        raise StructureFileError(f"{path}: ASE does not write the format {name!r}")
 
 
 def write_structure(path: Path, atoms: Atoms | list[Atoms]) -> None:
-    """As `ase.io.write`; InputError where ASE cannot tell the format."""
+    """As `ase.io.write`; StructureFileError where ASE does not manage."""
     check_writable(path)
+    name = lammps_data(path)
     try:
-        ase.io.write(path, atoms)
-    except (ase.io.formats.UnknownFileTypeError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: ASE cannot write this: {error}") from error
+        ase.io.write(path, atoms, format=name, **({"masses": True} if name else {}))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StructureFileError(f"{path}: ASE cannot write this: {error}") from error
 
 
 def calculator(ffield: str, **options: Any) -> JaxReaxFF:
@@ -89,10 +118,12 @@ def show_energy(source: str, ffield: str, atoms: Atoms) -> None:
     out.print(f"{source}: {describe(atoms)}; force field {ffield}\n", markup=False)
     terms = atoms.calc.get_energy_terms(atoms)
     out.print(terms_table(terms, atoms.get_potential_energy(), len(atoms)))
+    out.print()
     out.print(charges_table(atoms, atoms.get_charges()))
+    out.print()
     out.print(forces_line(atoms.get_forces(), atoms))
     if "stress" in atoms.calc.results:
-        for line in stress_lines(atoms.get_stress()):
+        for line in stress_lines(atoms.get_stress(), bulk=bool(atoms.pbc.all())):
             out.print(line)
 
 
@@ -171,6 +202,7 @@ def show_relaxation(outcome: Relaxation, atoms: Atoms, *, cell: bool) -> None:
         change = 100 * (last / first - 1)
         out.print(f"Volume: {first:.4f} -> {last:.4f} Å^3 ({change:+.2f} %)")
         out.print(f"Cell: {', '.join(f'{x:.4f}' for x in atoms.cell.cellpar())} (Å, °)")
+        out.print(f"Pressure: {pressure(atoms.get_stress())} GPa")
 
 
 def convert_structures(source: str, target: Path) -> str:
