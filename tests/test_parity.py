@@ -19,6 +19,9 @@ TERM = 1e-7  # eV/atom
 CHARGE = 1e-7  # e
 FORCE = 1e-5  # eV/Å
 STRESS = 1e-7  # eV/Å^3
+# In perfect crystals angles are of 180 degrees but for rounding; LAMMPS takes the arc
+# cosine there, and has the sine in a denominator that it keeps above 1e-5.
+STRESS_STRAIGHT = 1e-6
 
 STORED = reference_store.read()
 LIVE_SEEDS = (1, 2)
@@ -57,7 +60,9 @@ def differences(reference):
     if reference.stress is not None and atoms.pbc.any():
         stress = atoms.get_stress(voigt=False)[np.isfinite(reference.stress)]
         expected = reference.stress[np.isfinite(reference.stress)]
-        yield "stress", largest(stress - expected), STRESS, "eV/Å^3"
+        perfect = reference.name.startswith("crystal") and "hot" not in reference.name
+        limit = STRESS_STRAIGHT if perfect else STRESS
+        yield "stress", largest(stress - expected), limit, "eV/Å^3"
 
 
 def largest(values):

@@ -27,15 +27,23 @@ class Outcome(eqx.Module):
 def direct(
     matrix: Float[Array, "atoms atoms"], mask: Bool[Array, " atoms"]
 ) -> Callable:
-    """By Cholesky factorisation, and elimination of the condition on the sum."""
+    """By Cholesky factorisation, and elimination of the condition on the sum.
+
+    Where b is the same for all and the sum is zero, so is x, whatever the matrix: some
+    force fields have no charges, and are used where the matrix is indefinite.
+    """
     factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
     ones = jnp.where(mask, 1.0, 0.0).astype(matrix.dtype)
     response = jax.scipy.linalg.cho_solve(factor, ones)
 
     def invert(b, total, scale, guess):
+        lowest = jnp.min(jnp.where(mask, b, jnp.inf))
+        highest = jnp.max(jnp.where(mask, b, -jnp.inf))
+        trivial = (lowest == highest) & (total == 0.0)
         free = jax.scipy.linalg.cho_solve(factor, b)
         mu = (jnp.sum(free) - total) / jnp.sum(response)
-        x = free - mu * response
+        x = jnp.where(trivial, 0.0, free - mu * response)
+        mu = jnp.where(trivial, lowest, mu)
         left = b - matrix @ x - mu * ones
         outcome = _outcome(left, scale, jnp.int32(1), True, ~jnp.isfinite(mu))
         return x, mu, outcome
