@@ -1,14 +1,13 @@
 """The calculator's options, checked."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.errors import suggestion
-from ase_reaxff_jax.options import ChargeMethod, ChargeModel, Implementation
 from ase_reaxff_jax.precision import DTYPES
 
 CHOICES = {
@@ -26,16 +25,17 @@ POSITIVE = ("charge_tolerance", "skin", "bond_skin")
 class Settings:
     """Options of `JaxReaxFF`; InputError names the one that is wrong."""
 
-    charge: float | None
-    charge_model: ChargeModel
-    charge_tolerance: float
-    charge_response: bool
-    charge_method: ChargeMethod | Literal["auto"]
-    dtype: str
-    skin: float  # Å
-    bond_skin: float  # Å
-    missing_bonds: str
-    implementation: Implementation
+    # Any value may come from a user: what is right is checked below, with words.
+    charge: Any  # e, or None
+    charge_model: Any
+    charge_tolerance: Any
+    charge_response: Any
+    charge_method: Any
+    dtype: Any
+    skin: Any  # Å
+    bond_skin: Any  # Å
+    missing_bonds: Any
+    implementation: Any
     device: Any
 
     def __post_init__(self):

@@ -94,8 +94,13 @@ def test_so_they_are_with_iterated_charges(name):
     assert_exact_derivatives(SMALL[name], calc)
 
 
-def test_so_they_are_with_an_inner_wall_and_sulfur():
-    assert_exact_derivatives(amorphous("C H O N S", 15), JaxReaxFF("mattsson"))
+@pytest.mark.parametrize(
+    ("force_field", "elements"), [("mattsson", "C H O N S"), ("lg", "C H O N")]
+)
+def test_so_they_are_for_sulfur_and_with_inner_wall_and_dispersion(
+    force_field, elements
+):
+    assert_exact_derivatives(amorphous(elements, 15), JaxReaxFF(force_field))
 
 
 def test_held_charges_give_other_forces_which_are_not_the_derivative():
