@@ -158,6 +158,13 @@ def assert_gradient(function: Callable, record, *, rtol=1e-7, atol=1e-8, step=1e
     return back(gradient)
 
 
+def with_parts(parameters, *, chi, eta, swb):
+    """Parameters with other numbers in the charge equations."""
+    return eqx.tree_at(
+        lambda p: (p.atom.chi, p.atom.eta, p.general.swb), parameters, (chi, eta, swb)
+    )
+
+
 def assert_finite(tree):
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
 
