@@ -1,8 +1,9 @@
 """Sizes of padded arrays: a few sizes only, so that few programs are compiled."""
 
 import numpy as np
+from jaxtyping import Int
 
-COARSE = 8192  # up to this size lists waste little whatever their room
+COARSE = 2048  # up to this size lists waste little whatever their room
 SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
 SMALLEST_ATOMS = 16
 STEP = 4  # from one of these steps to the next
@@ -45,7 +46,7 @@ def least_room(atoms: int) -> dict[str, int]:
     return dict(
         images=2048, width=384, close=256 * share, hydrogen=512 * share,
         bonds=128 * share, angles=512 * share, torsions=2048 * share,
-        hydrogen_bonds=1024 * share,
+        hydrogen_bonds=32 * share, acceptors=96,
     )  # fmt: skip
 
 
@@ -66,9 +67,11 @@ def larger_room(
 
 
 def fitting(name: str, needed: int) -> int:
-    """Room for one list; `width` in fine steps, because every row has it."""
-    if name == "width":
+    """Room for one list; that of rows in fine steps."""
+    if name in ("width", "acceptors"):
         return bucket(needed + 2, parts=32, smallest=8)
+    if name == "hydrogen_bonds":  # the rows of `acceptors`
+        return bucket(needed + needed // 20, parts=16)
     return list_room(needed)
 
 
@@ -85,8 +88,22 @@ def pad(
     needed = len(next(iter(columns.values())))
     room = list_room(needed) if room is None else room
     filled = min(needed, room)
-    padded = {name: np.zeros(room, np.int32) for name in columns}
+    padded = {}
     for name, values in columns.items():
+        padded[name] = np.zeros((room, *values.shape[1:]), np.int32)
         padded[name][:filled] = values[:filled]
     mask = np.arange(room) < filled
     return padded, mask, np.asarray(needed, np.int32)
+
+
+def columns_of(
+    row: Int[np.ndarray, " pairs"], count: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Pairs in the order of their rows, the column of each, and the longest row."""
+    # NumPy sorts integers of 16 bits by radix, several times as fast as longer ones.
+    short = row.astype(np.uint16) if count <= np.iinfo(np.uint16).max else row
+    order = np.argsort(short, kind="stable")
+    length = np.bincount(row, minlength=count)
+    start = np.cumsum(length) - length
+    column = np.arange(len(row)) - np.repeat(start, length)
+    return order, column, int(length.max(initial=0))

@@ -23,7 +23,10 @@ from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.terms.angle import angle_energy
 from ase_reaxff_jax.terms.bond import bond_energy
-from ase_reaxff_jax.terms.hydrogen_bond import hydrogen_bond_energy
+from ase_reaxff_jax.terms.hydrogen_bond import (
+    hydrogen_bond_energy,
+    hydrogen_bond_sum,
+)
 from ase_reaxff_jax.terms.lone_pair import c2_energy, lone_pair_energy
 from ase_reaxff_jax.terms.over_under import over_under_energy
 from ase_reaxff_jax.terms.torsion import torsion_energy
@@ -42,7 +45,7 @@ class Bonded(eqx.Module):
     angle_conjugation: Float[Array, " angles"]
     torsion: Float[Array, " torsions"]
     torsion_conjugation: Float[Array, " torsions"]
-    hydrogen_bond: Float[Array, " hydrogen_bonds"]
+    hydrogen_bond: Float[Array, "..."]  # (donors, acceptors), or their sum
 
     def total(self) -> Float[Array, ""]:
         """Their sum."""
@@ -52,11 +55,19 @@ class Bonded(eqx.Module):
 def bonded(
     parameters: Parameters,
     system: System,
-    images: Float[Array, "images 3"],
+    neighbors: Neighbors,
     topology: Topology,
     options: Options,
+    *,
+    summed: bool = False,
 ) -> tuple[Bonded, BondOrders]:
-    """Everything that follows from bond orders; `images` are positions in Å."""
+    """Everything that follows from bond orders.
+
+    `summed` asks for the sum of the hydrogen bonds instead of their energies, of which
+    derivatives are quicker.
+    """
+    images = image_positions(system.positions, system.cell, neighbors)
+    source = jnp.asarray(neighbors.source)
     p, general = parameters, parameters.general
     species, bonds = system.species, topology.bonds
     vectors = bond_vectors(images, bonds)
@@ -79,14 +90,12 @@ def bonded(
     torsion = torsion_energy(
         p.torsion, general, torsions=topology.torsions, vectors=vectors, **through
     )
-    hydrogen_bond = hydrogen_bond_energy(
-        p.hydrogen_bond,
-        bonds=bonds,
-        hydrogen_bonds=topology.hydrogen_bonds,
-        vectors=vectors,
-        orders=orders,
+    of_hydrogen_bonds = hydrogen_bond_sum if summed else hydrogen_bond_energy
+    hydrogen_bond = of_hydrogen_bonds(
+        p.hydrogen_bond, species=species, source=source, bonds=bonds,
+        hydrogen_bonds=topology.hydrogen_bonds, vectors=vectors, orders=orders,
         images=images,
-    )
+    )  # fmt: skip
     return Bonded(
         bond=bond,
         c2=c2,
@@ -149,8 +158,7 @@ def terms(
     guess: Float[Array, "2 atoms"],
 ) -> Terms:
     """Energies of all interactions of a structure, kcal/mol."""
-    images = image_positions(system.positions, system.cell, neighbors)
-    through_bonds, orders = bonded(parameters, system, images, topology, options)
+    through_bonds, orders = bonded(parameters, system, neighbors, topology, options)
     pairs, _ = nonbonded.pair_energies(parameters, system, neighbors, options, guess)
     return Terms(through_bonds, pairs, orders)
 
@@ -168,8 +176,10 @@ def total_energy(
     `guess` is where the iterative solution of the charge equations starts: charges and
     adjoint vector (e); with the charge model "fixed" it has the charges themselves.
     """
-    images = image_positions(system.positions, system.cell, neighbors)
-    through_bonds, _ = bonded(parameters, system, images, topology, options)
+    through_bonds, _ = bonded(
+        parameters, system, neighbors, topology, options,
+        summed=options.implementation == "fused",
+    )  # fmt: skip
     pairs, solution = nonbonded.non_bonded_energy(
         parameters, system, neighbors, options, guess
     )
@@ -195,7 +205,8 @@ def per_atom(
     half = 0.5 * (b.torsion + b.torsion_conjugation)
     energy = energy.at[bonds.i[torsions.centre]].add(half)
     energy = energy.at[bonds.j_atom[torsions.centre]].add(half)
-    energy = energy.at[topology.hydrogen_bonds.hydrogen].add(b.hydrogen_bond)
+    of_donors = jnp.sum(b.hydrogen_bond, axis=1)
+    energy = energy.at[topology.hydrogen_bonds.hydrogen].add(of_donors)
     half = 0.5 * (n.van_der_waals + n.coulomb)
     energy += jnp.sum(half, axis=1)
     end = jnp.append(neighbors.source, 0)[neighbors.far]  # padding carries no energy

@@ -17,7 +17,7 @@ import vesin
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
-from ase_reaxff_jax.capacity import fitting
+from ase_reaxff_jax.capacity import columns_of, fitting
 from ase_reaxff_jax.units import FAR_AWAY
 
 LISTS = ("images", "width", "close", "hydrogen")
@@ -204,7 +204,7 @@ def build(
     hydrogen = _hydrogens_first(pairs.within(reach.hydrogen + skin), role)
 
     number, source, code = _images((far, close, hydrogen), len(positions), count)
-    row, column, width = _columns(far.i, count)
+    row, column, width = columns_of(far.i, count)
     found = (len(source), width, len(close.i), len(hydrogen.i))
     needed = dict(zip(LISTS, found, strict=True))
     room = {n: fitting(n, needed[n]) for n in LISTS} | (capacity or {})
@@ -338,19 +338,6 @@ def _images(
     source = np.concatenate([np.arange(atoms), source])
     code = np.concatenate([np.full(atoms, home), code])
     return number, source, code
-
-
-def _columns(
-    row: Int[np.ndarray, " pairs"], count: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Pairs in the order of their rows, the column of each, and the longest row."""
-    # NumPy sorts integers of 16 bits by radix, several times as fast as longer ones.
-    short = row.astype(np.uint16) if count <= np.iinfo(np.uint16).max else row
-    order = np.argsort(short, kind="stable")
-    length = np.bincount(row, minlength=count)
-    start = np.cumsum(length) - length
-    column = np.arange(len(row)) - np.repeat(start, length)
-    return order, column, int(length.max(initial=0))
 
 
 def _padded(values: np.ndarray, room: int, fill: int = 0) -> np.ndarray:

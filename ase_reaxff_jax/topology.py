@@ -68,14 +68,15 @@ class Torsions(eqx.Module):
 
 
 class HydrogenBonds(eqx.Module):
-    """A hydrogen, its directed bond to the donor, the image of the acceptor."""
+    """Bonds of hydrogens to donors, each with the acceptors around the hydrogen."""
 
-    hydrogen: Int[AnyArray, " hydrogen_bonds"]
-    donor: Int[AnyArray, " hydrogen_bonds"]
-    acceptor: Int[AnyArray, " hydrogen_bonds"]
-    row: Int[AnyArray, " hydrogen_bonds"]
-    mask: Bool[AnyArray, " hydrogen_bonds"]
+    hydrogen: Int[AnyArray, " donors"]
+    donor: Int[AnyArray, " donors"]  # directed bond from the hydrogen
+    row: Int[AnyArray, "donors types"]  # for acceptors of each type; -1: none
+    mask: Bool[AnyArray, " donors"]
+    acceptor: Int[AnyArray, "donors acceptors"]  # images; behind the last on padding
     needed: Int[AnyArray, ""]
+    needed_acceptors: Int[AnyArray, ""]  # of one donor
 
 
 class Topology(eqx.Module):
@@ -89,20 +90,20 @@ class Topology(eqx.Module):
     @property
     def capacity(self) -> dict[str, int]:
         """Room in each list."""
-        return {name: part.mask.shape[-1] for name, part in self._parts()}
+        room = {name: part.mask.shape[-1] for name, part in self._parts()}
+        return room | {"acceptors": self.hydrogen_bonds.acceptor.shape[-1]}
 
     @property
     def needed(self) -> dict[str, Int[AnyArray, "..."]]:
         """What each list would have to hold."""
-        return {name: part.needed for name, part in self._parts()}
+        needed = {name: part.needed for name, part in self._parts()}
+        return needed | {"acceptors": self.hydrogen_bonds.needed_acceptors}
 
     @property
     def overflow(self) -> Bool[Array, "..."]:
         """Whether any list is incomplete."""
-        return jnp.any(
-            jnp.stack([part.needed > part.mask.shape[-1] for _, part in self._parts()]),
-            axis=0,
-        )
+        room, needed = self.capacity, self.needed
+        return jnp.any(jnp.stack([needed[name] > room[name] for name in room]), axis=0)
 
     def _parts(self):
         return [(name, getattr(self, name)) for name in self.__dataclass_fields__]

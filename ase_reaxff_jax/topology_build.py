@@ -5,12 +5,13 @@ computed by the kernel's own bond orders, `bond_orders.order_bound`): the condit
 the energy terms on orders and their products, applied to the bounds.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ase_reaxff_jax.capacity import pad
+from ase_reaxff_jax.capacity import columns_of, fitting, pad
 from ase_reaxff_jax.rows import Rows
 from ase_reaxff_jax.topology import Angles, Bonds, HydrogenBonds, Topology, Torsions
 from ase_reaxff_jax.units import (
@@ -75,30 +76,45 @@ def build(
 
     angles = _angles(directed, species, rows)
     torsions = _torsions(directed, i, source[j], bond_shift, bound, species, rows)
-    hydrogen_bonds = _hydrogen_bonds(
+    donors, place, acceptor = _hydrogen_bonds(
         directed, hydrogen, images, source, shift, species, rows, skin
     )
+    room = capacity or {}
 
     def padded(record, name, **columns):
-        fields, mask, needed = pad(columns, (capacity or {}).get(name))
-        return record(**fields, mask=mask, needed=needed)
+        fields, mask, needed = pad(columns, room.get(name))
+        return partial(record, **fields, mask=mask, needed=needed)
 
-    bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])
-    room = len(bonds.mask)
+    bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])()
+    spare = len(bonds.mask) - len(i)
 
     def numbered(lists, *names):
         # Behind the padding of the bonds: the directed bonds from j to i.
-        offset = {n: np.where(lists[n] >= len(i), room - len(i), 0) for n in names}
+        offset = {n: np.where(lists[n] >= len(i), spare, 0) for n in names}
         return lists | {name: lists[name] + offset[name] for name in names}
 
+    listed = padded(HydrogenBonds, "hydrogen_bonds", **numbered(donors, "donor"))
     return Topology(
         bonds=bonds,
-        angles=padded(Angles, "angles", **numbered(angles, "first", "second")),
-        torsions=padded(Torsions, "torsions", **numbered(torsions, "first", "last")),
-        hydrogen_bonds=padded(
-            HydrogenBonds, "hydrogen_bonds", **numbered(hydrogen_bonds, "donor")
+        angles=padded(Angles, "angles", **numbered(angles, "first", "second"))(),
+        torsions=padded(Torsions, "torsions", **numbered(torsions, "first", "last"))(),
+        hydrogen_bonds=_with_acceptors(
+            listed, place, acceptor, beyond=len(source), room=room.get("acceptors")
         ),
     )
+
+
+def _with_acceptors(
+    listed: partial, place, acceptor, *, beyond: int, room: int | None
+) -> HydrogenBonds:
+    """Acceptors in the row of their donor bond; the image `beyond` on padding."""
+    donors = len(listed.keywords["mask"])
+    order, column, width = columns_of(place.astype(np.int32), donors)
+    room = fitting("acceptors", width) if room is None else room
+    table = np.full((donors, room), beyond, np.int32)
+    kept = (column < room) & (place[order] < donors)
+    table[place[order][kept], column[kept]] = acceptor[order][kept]
+    return listed(acceptor=table, needed_acceptors=np.asarray(width, np.int32))
 
 
 def _directed(i, j_atom, shift, bound, atoms: int) -> Directed:
@@ -181,7 +197,8 @@ def _torsions(
 
 def _hydrogen_bonds(
     directed: Directed, hydrogen, images, source, shift, species, rows: Rows, skin
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Donor bonds; for each pair of one and an acceptor, its place and the image."""
     atom, acceptor = hydrogen
     real = acceptor < len(source)
     atom, acceptor = atom[real], acceptor[real]
@@ -190,18 +207,18 @@ def _hydrogen_bonds(
     atom, acceptor = atom[near], acceptor[near]
 
     owner, donor = directed.of(atom)
-    kept = directed.bound[donor] >= HYDROGEN_BOND_ORDER
-    owner, donor = owner[kept], donor[kept]
     atom, acceptor = atom[owner], acceptor[owner]
     copy = source[acceptor]
     types = species[directed.end[donor]], species[atom], species[copy]
-    row = rows.hydrogen_bond[types]
     way = directed.shift[donor] - (shift[acceptor] - shift[atom])
     same_image = (directed.end[donor] == copy) & ~way.any(axis=1)
-    kept = (row >= 0) & ~same_image
-    return dict(
-        hydrogen=atom[kept],
-        donor=directed.number[donor[kept]],
-        acceptor=acceptor[kept],
-        row=row[kept],
+    strong = directed.bound[donor] >= HYDROGEN_BOND_ORDER
+    kept = strong & ~same_image & (rows.hydrogen_bond[types] >= 0)
+    bond, pair = np.unique(donor[kept], return_inverse=True)
+    ends = species[directed.end[bond]], species[directed.origin[bond]]
+    listed = dict(
+        hydrogen=directed.origin[bond],
+        donor=directed.number[bond],
+        row=rows.hydrogen_bond[ends],
     )
+    return listed, pair, acceptor[kept]
