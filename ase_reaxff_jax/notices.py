@@ -67,7 +67,9 @@ class Notices:
 
 def _outside() -> int:
     """Stack level of the first caller outside this package and ASE, for warnings."""
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
+    frame, level, last = inspect.currentframe(), 0, 0
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(INSIDE):
+            last = level
         frame, level = frame.f_back, level + 1
-    return level
+    return last + 1
