@@ -101,7 +101,7 @@ def without_padding(neighbors, topology):
     """Shorter lists: the differences take thousands of energies."""
     far = neighbors.far[:, : int(neighbors.needed["width"])]
     neighbors = eqx.tree_at(lambda n: n.far, neighbors, far)
-    for part in ("angles", "torsions", "hydrogen_bonds"):
+    for part in ("angles", "torsions"):
         record, needed = getattr(topology, part), int(topology.needed[part])
         record = jax.tree.map(lambda x, n=needed: x[:n] if x.ndim else x, record)
         topology = eqx.tree_at(lambda t, p=part: getattr(t, p), topology, record)
