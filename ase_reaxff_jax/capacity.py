@@ -76,17 +76,15 @@ def fitting(name: str, needed: int) -> int:
 
 
 def pad(
-    columns: dict[str, np.ndarray], room: int | None
+    columns: dict[str, np.ndarray], room: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Integer columns padded with zeros, their mask, and the number really needed.
 
     Args:
         columns: Arrays of the same length, by name.
-        room: Length of the result; where it is too short the columns are cut. None for
-            what is needed, and a little more.
+        room: Length of the result; where it is too short the columns are cut.
     """
     needed = len(next(iter(columns.values())))
-    room = list_room(needed) if room is None else room
     filled = min(needed, room)
     padded = {}
     for name, values in columns.items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-KEPT = 4
+KEPT = 6
 
 
 class ChargeHistory:

@@ -36,9 +36,10 @@ from ase_reaxff_jax.pairs import (
     half_list,
     of_pairs,
     separations,
+    sums_over_blocks,
 )
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.tangents import change_along, moves, none_of
+from ase_reaxff_jax.tangents import change_along, moves, none_of, value_and_change
 from ase_reaxff_jax.taper import taper
 from ase_reaxff_jax.terms.coulomb import (
     charge_energy,
@@ -122,48 +123,77 @@ def non_bonded_energy(
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _energy(options: Options, parameters, state, pairs, mask, guess):
-    energy, solution, _ = _solved(options, parameters, state, pairs, mask, guess)
-    return energy, solution
+    images, _ = state
+    parts, solved, _ = _solved(options, parameters, state, pairs, mask, guess)
+    van_der_waals = alone(
+        partial(_van_der_waals_sum, options), parameters, images, pairs
+    )
+    return parts.total() + van_der_waals, _solution(solved, jnp.zeros_like(solved.x))
 
 
 @partial(_energy.defjvp, symbolic_zeros=True)
 def _energy_jvp(options, primals, tangents):
     parameters, state, pairs, mask, guess = primals
-    energy, solution, fixed = _solved(
-        options, parameters, state, pairs, mask, guess, adjoint=True
-    )
+    parts, solved, scale = _solved(options, parameters, state, pairs, mask, guess)
+    response = None
+    adjoint, nu = jnp.zeros_like(solved.x), jnp.zeros_like(solved.mu)
+    if options.charge_model == "eem" and options.charge_response:
+        excess = (COULOMB / KCAL_PER_EV - COULOMB_CHARGES) * parts.potential
+        solve = solver_of(parts.equations, options)
+        response = solve(excess, jnp.zeros_like(state[1]), scale, guess[1])
+        adjoint, nu = response.x, response.mu - solved.mu
 
     def at_fixed_charges(parameters, state):
+        fixed = solved.x, adjoint, solved.mu, nu
         return _lagrangian(options, parameters, state, pairs, mask, *fixed)
 
-    change = change_along(at_fixed_charges, (parameters, state), tangents[:2])
+    lagrangian, change = value_and_change(
+        at_fixed_charges, (parameters, state), tangents[:2]
+    )
+    energy = lagrangian + parts.conditions(adjoint, solved.mu, nu, state[1])
+    solution = _solution(solved, adjoint, response)
     return (energy, solution), (change, none_of(solution))
 
 
-def _solved(options, parameters, state, pairs, mask, guess, adjoint=False):
-    """Energy, solution, and what is held in the derivative: q, l, mu and nu."""
+class _Parts(eqx.Module):
+    """Energies of the charges, and what they follow from."""
+
+    equations: ChargeEquations
+    charges: Float[Array, " atoms"]
+    chi: Float[Array, " atoms"]
+    potential: Float[Array, " atoms"]  # sum_j f_ij q_j, e/Å
+    charging: Float[Array, " atoms"]  # kcal/mol
+
+    def total(self) -> Float[Array, ""]:
+        """Coulomb energy and that of charging the atoms, kcal/mol."""
+        coulomb = 0.5 * COULOMB * jnp.sum(self.charges * self.potential)
+        return coulomb + jnp.sum(self.charging)
+
+    def conditions(self, adjoint, mu, nu, total_charge) -> Float[Array, ""]:
+        """What the Lagrangian has subtracted from the energy, kcal/mol."""
+        q, diagonal = self.charges, self.equations.diagonal
+        left = self.chi + diagonal * q + COULOMB_CHARGES * self.potential + mu
+        left = jnp.where(self.equations.mask, left, 0.0)
+        charge = jnp.sum(q) - total_charge
+        return KCAL_PER_EV * (jnp.sum(adjoint * left) + nu * charge)
+
+
+def _solved(options, parameters, state, pairs, mask, guess):
+    """Energies of the charges, the charges, and the scale of their residual."""
     images, total_charge = state
     equations = _equations(parameters, images, pairs, mask)
     system = _Charged(pairs.species, mask, total_charge)
     solved, scale = _charges(parameters, system, equations, options, guess)
-    q = solved.x
-    potential = equations.coulomb(q)
-    charging = charge_energy(parameters.atom, species=pairs.species, charges=q)
-    energy = (
-        alone(partial(_van_der_waals_sum, options), parameters, images, pairs)
-        + 0.5 * COULOMB * jnp.sum(q * potential)
-        + jnp.sum(jnp.where(mask, charging, 0.0))
+    q, atom = solved.x, parameters.atom
+    charging = charge_energy(atom, species=pairs.species, charges=q)
+    parts = _Parts(
+        equations=equations,
+        charges=q,
+        chi=electronegativity(atom.chi, pairs.species, mask),
+        potential=equations.coulomb(q),
+        charging=jnp.where(mask, charging, 0.0),
     )
-    zero = jnp.zeros_like(q)
-    if not adjoint:
-        return energy, _solution(solved, zero), None
-    if options.charge_model == "fixed" or not options.charge_response:
-        return energy, _solution(solved, zero), (q, zero, solved.mu, zero[0])
-    excess = (COULOMB / KCAL_PER_EV - COULOMB_CHARGES) * potential
-    solve = solver_of(equations, options)
-    response = solve(excess, jnp.zeros_like(total_charge), scale, guess[1])
-    fixed = (q, response.x, solved.mu, response.mu - solved.mu)
-    return energy, _solution(solved, response.x, response), fixed
+    return parts, solved, scale
 
 
 def _lagrangian(options, parameters, state, pairs, mask, q, adjoint, mu, nu):
@@ -181,61 +211,69 @@ def _lagrangian(options, parameters, state, pairs, mask, q, adjoint, mu, nu):
     )
 
 
-# Derivative of the sum over pairs: one pass gives the slope of every pair.
+# Derivative of the sum over pairs: one pass gives it with the sum.
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _pair_sum(options: Options, weights, images, pairs: HalfList):
     """Van der Waals and Coulomb energy, the latter with weights that have q and l."""
-    return alone(partial(_pair_sum_plain, options), weights, images, pairs)
+    return _sum_and_gradient(options, weights, images, pairs)[0]
 
 
 @partial(_pair_sum.defjvp, symbolic_zeros=True)
 def _pair_sum_jvp(options, primals, tangents):
     weights, images, pairs = primals
-    value = _pair_sum(options, weights, images, pairs)
+    value, gradient = _sum_and_gradient(options, weights, images, pairs)
 
     def of_weights(weights):
-        return _pair_sum_plain(options, weights, images, pairs)
+        rows = pairs, weights[1], weights[2]
+        r = distances(images, pairs)
+        return jnp.sum(_weighted(options, weights, rows, r))
 
-    change = change_along(of_weights, (weights,), tangents[:1])
+    change = jnp.zeros_like(value)
+    if moves(tangents[0]):
+        change += change_along(of_weights, (weights,), tangents[:1])
     if moves(tangents[1]):
-        slopes = alone(partial(_slopes, options), weights, images, pairs)
-        gradient = alone(_gradient, slopes, images, pairs)
         change += jnp.sum(gradient * tangents[1])
     return value, change
 
 
-def _slopes(options, weights, images, pairs) -> Float[Array, "atoms width"]:
-    """dE/dr / r of every pair, kcal/mol/Å^2."""
-    r = distances(images, pairs)
-    energies = partial(_weighted, options, weights, pairs)
-    return jax.jvp(energies, (r,), (jnp.ones_like(r),))[1] / r
+def _sum_and_gradient(options, weights, images, pairs: HalfList):
+    """The sum, and its derivative by the positions of all images."""
+
+    def added(sums, block):
+        (pairs, *charges), origins = block
+        energy, *by_image = sums
+        x, y, z = separations(images, origins, pairs.image)
+        r = jnp.sqrt(x * x + y * y + z * z)
+        energies = partial(_weighted, options, weights, (pairs, *charges))
+        values, slopes = jax.jvp(energies, (r,), (jnp.ones_like(r),))
+        pulls = [slopes / r * d for d in (x, y, z)]
+        by_image = [
+            so_far.at[pairs.image].add(pull)
+            for so_far, pull in zip(by_image, pulls, strict=True)
+        ]
+        rows = jnp.stack([jnp.sum(pull, axis=1) for pull in pulls], axis=1)
+        return (energy + jnp.sum(values), *by_image), rows
+
+    count, width = pairs.image.shape
+    zero = jnp.zeros(len(images), images.dtype)
+    rows = (pairs, weights[1], weights[2]), images[:count]
+    (energy, *by_image), by_row = sums_over_blocks(
+        added, (zero[0], zero, zero, zero), rows, entries=width
+    )
+    return energy, jnp.stack(by_image, axis=1).at[:count].add(-by_row)
 
 
-def _gradient(slopes, images, pairs: HalfList) -> Float[Array, "images 3"]:
-    """Derivative by the positions of all images, from the slopes of the pairs."""
-
-    def along(separation):
-        pull = slopes * separation
-        ends = jnp.zeros(len(images), pull.dtype).at[pairs.image].add(pull)
-        return ends.at[: len(pull)].add(-jnp.sum(pull, axis=1))
-
-    return jnp.stack([along(x) for x in separations(images, pairs)], axis=1)
-
-
-def _pair_sum_plain(options, weights, images, pairs) -> Float[Array, ""]:
-    return jnp.sum(_weighted(options, weights, pairs, distances(images, pairs)))
-
-
-def _weighted(options, weights, pairs, r) -> Float[Array, "atoms width"]:
-    """Energy of every pair at distance r, with the conditions on the charges."""
+def _weighted(options, weights, rows, r) -> Float[Array, "rows width"]:
+    """Energy of every pair of some rows, with the conditions on the charges."""
     parameters, q, adjoint = weights
+    pairs, q_i, adjoint_i = rows
     general, pair = parameters.general, of_pairs(parameters.pair, pairs)
     tapered = taper(r, general.swa, general.swb)
     q_j, adjoint_j = q[pairs.atom], adjoint[pairs.atom]
-    condition = q[:, None] * adjoint_j + adjoint[:, None] * q_j
-    weight = COULOMB * q[:, None] * q_j - KCAL_PER_EV * COULOMB_CHARGES * condition
+    condition = q_i[:, None] * adjoint_j + adjoint_i[:, None] * q_j
+    weight = COULOMB * q_i[:, None] * q_j - KCAL_PER_EV * COULOMB_CHARGES * condition
     return van_der_waals_energy(
         pair, general, r=r, tapered=tapered, options=options
     ) + weight * inverse_distance(pair.gamma, r=r, tapered=tapered)

@@ -9,15 +9,20 @@ from jax.custom_derivatives import SymbolicZero
 
 
 def change_along(function: Callable, arguments: tuple, tangents: tuple):
-    """Change of `function(*arguments)`: zero, uncomputed, where no argument moves.
+    """Change of `function(*arguments)`: zero, uncomputed, where no argument moves."""
+    return value_and_change(function, arguments, tangents)[1]
+
+
+def value_and_change(function: Callable, arguments: tuple, tangents: tuple):
+    """`function(*arguments)` and its change: zero where no argument moves.
 
     Arguments of which all tangents are symbolic zeros count as constants, so that
     nothing is spent on their derivatives.
     """
     moving = [k for k, tangent in enumerate(tangents) if moves(tangent)]
     if not moving:
-        shapes = jax.eval_shape(function, *arguments)
-        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        value = function(*arguments)
+        return value, jax.tree.map(jnp.zeros_like, value)
 
     def of_moving(*moved):
         complete = list(arguments)
@@ -26,7 +31,7 @@ def change_along(function: Callable, arguments: tuple, tangents: tuple):
         return function(*complete)
 
     along = tuple(concrete(tangents[k]) for k in moving)
-    return jax.jvp(of_moving, tuple(arguments[k] for k in moving), along)[1]
+    return jax.jvp(of_moving, tuple(arguments[k] for k in moving), along)
 
 
 def moves(tangent) -> bool:

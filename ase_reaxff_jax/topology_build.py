@@ -82,7 +82,8 @@ def build(
     room = capacity or {}
 
     def padded(record, name, **columns):
-        fields, mask, needed = pad(columns, room.get(name))
+        found = len(next(iter(columns.values())))
+        fields, mask, needed = pad(columns, room.get(name, fitting(name, found)))
         return partial(record, **fields, mask=mask, needed=needed)
 
     bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])()

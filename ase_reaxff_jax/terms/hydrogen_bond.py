@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.bond_orders import BondOrders
 from ase_reaxff_jax.geometry import BondVectors
 from ase_reaxff_jax.mixing import HydrogenBondParameters
-from ase_reaxff_jax.pairs import alone
+from ase_reaxff_jax.pairs import separations, sums_over_blocks
 from ase_reaxff_jax.tangents import change_along, concrete, moves
 from ase_reaxff_jax.topology import Bonds, HydrogenBonds
 from ase_reaxff_jax.units import HYDROGEN_BOND_CUTOFF, HYDROGEN_BOND_ORDER
@@ -36,10 +36,13 @@ class _Geometry(NamedTuple):
 
 
 class _Lists(NamedTuple):
-    """Who takes part."""
+    """Who takes part: a row for each bond of a hydrogen to a donor."""
 
-    hydrogen_bonds: HydrogenBonds
+    hydrogen: Int[Array, " donors"]
+    acceptor: Int[Array, "donors acceptors"]  # images
     species: Int[Array, "donors acceptors"]  # of the acceptors
+    row: Int[Array, "donors types"]  # of the parameters, by type of acceptor
+    mask: Bool[Array, " donors"]
 
 
 def hydrogen_bond_energy(
@@ -71,64 +74,57 @@ def _arguments(
     orders: BondOrders,
     images: Float[Array, "images 3"],
 ) -> tuple[_Geometry, _Lists]:
-    donor = hydrogen_bonds.donor
-    order = orders.total[bonds.undirected(donor)]
+    listed = hydrogen_bonds
+    order = orders.total[bonds.undirected(listed.donor)]
     # The image of padding is the one behind all others, far away.
     of_images = jnp.append(species[source], 0)
-    return (
-        _Geometry(images, vectors.directed(donor), order),
-        _Lists(hydrogen_bonds, of_images[hydrogen_bonds.acceptor]),
+    return _Geometry(images, vectors.directed(listed.donor), order), _Lists(
+        hydrogen=listed.hydrogen,
+        acceptor=listed.acceptor,
+        species=of_images[listed.acceptor],
+        row=listed.row,
+        mask=listed.mask,
     )
 
 
 def _energies(hydrogen_bond, geometry: _Geometry, lists: _Lists):
-    return _from_products(hydrogen_bond, geometry, lists, *_products(geometry, lists))
+    origins = geometry.images[lists.hydrogen]
+    d = separations(geometry.images, origins, lists.acceptor)
+    square, along = _products(d, geometry.unit)
+    return _from_products(hydrogen_bond, lists, geometry.order, square, along)
 
 
-def _products(geometry: _Geometry, lists: _Lists):
+def _products(d, unit):
     """Products d d (Å^2) and d u (Å) of each hydrogen with each acceptor."""
-    square, along = 0.0, 0.0
-    for d, u in zip(_separations(geometry, lists), geometry.unit.T, strict=True):
-        square, along = square + d * d, along + d * u[:, None]
+    square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+    along = d[0] * unit[:, 0, None] + d[1] * unit[:, 1, None] + d[2] * unit[:, 2, None]
     return square, along
 
 
-def _separations(geometry: _Geometry, lists: _Lists) -> list:
-    """From each hydrogen to its acceptors: x, y and z, Å."""
-    listed = lists.hydrogen_bonds
-    return [x[listed.acceptor] - x[listed.hydrogen][:, None] for x in geometry.images.T]
-
-
-def _from_products(hydrogen_bond, geometry, lists: _Lists, square, along):
-    """Energy of each, from d d and d u."""
+def _from_products(hydrogen_bond, lists: _Lists, order, square, along):
+    """Energy of each, from the order of the bond, d d and d u."""
     r0, p_hb1, p_hb2, p_hb3 = _of_acceptors(hydrogen_bond, lists)
-    order = geometry.order[:, None]
+    order = order[:, None]
     near = (square > 0) & (square <= HYDROGEN_BOND_CUTOFF**2)
-    counts = (
-        lists.hydrogen_bonds.mask[:, None]
-        & (order >= HYDROGEN_BOND_ORDER)
-        & near
-        & (r0 > 0)
-    )
+    bonded = lists.mask[:, None] & (order >= HYDROGEN_BOND_ORDER)
     r = jnp.sqrt(jnp.where(near, square, 1.0))
-    r0 = jnp.where(r0 > 0, r0, 1.0)
+    r0_or_1 = jnp.where(r0 > 0, r0, 1.0)
     half_sine_squared = 0.5 * (1.0 - along / r)
     energy = (
         p_hb1
         * (1.0 - jnp.exp(-p_hb2 * order))
-        * jnp.exp(-p_hb3 * (r0 / r + r / r0 - 2.0))
+        * jnp.exp(-p_hb3 * (r0_or_1 / r + r / r0_or_1 - 2.0))
         * half_sine_squared**2
     )
-    return jnp.where(counts, energy, 0.0)
+    return jnp.where(bonded & near & (r0 > 0), energy, 0.0)
 
 
 def _of_acceptors(hydrogen_bond: HydrogenBondParameters, lists: _Lists):
     """The four parameters of each pair; r0 is -1 where the file has no row for it."""
-    row = lists.hydrogen_bonds.row
-    types = row.shape[1]
+    types = lists.row.shape[1]
 
     def chosen(values, absent):
-        by_type = jnp.where(row >= 0, values[row], absent)
+        by_type = jnp.where(lists.row >= 0, values[lists.row], absent)
         value = by_type[:, -1:]
         for k in range(types - 1):
             value = jnp.where(lists.species == k, by_type[:, k, None], value)
@@ -143,66 +139,59 @@ def _of_acceptors(hydrogen_bond: HydrogenBondParameters, lists: _Lists):
 
 
 @jax.custom_jvp
-def _sum(hydrogen_bond, geometry, lists) -> Float[Array, ""]:
-    return alone(_plain_sum, hydrogen_bond, geometry, lists)
+def _sum(hydrogen_bond, geometry: _Geometry, lists: _Lists) -> Float[Array, ""]:
+    return _sum_and_gradient(hydrogen_bond, geometry, lists)[0]
 
 
 @partial(_sum.defjvp, symbolic_zeros=True)
 def _sum_jvp(primals, tangents):
     hydrogen_bond, geometry, lists = primals
+    value, gradient = _sum_and_gradient(*primals)
 
     def of_parameters(hydrogen_bond):
-        return _plain_sum(hydrogen_bond, geometry, lists)
+        return jnp.sum(_energies(hydrogen_bond, geometry, lists))
 
-    change = change_along(of_parameters, (hydrogen_bond,), tangents[:1])
+    change = jnp.zeros_like(value)
+    if moves(tangents[0]):
+        change += change_along(of_parameters, (hydrogen_bond,), tangents[:1])
     if moves(tangents[1]):
-        gradient = _gradient(hydrogen_bond, geometry, lists)
         for slope, moved in zip(gradient, concrete(tangents[1]), strict=True):
             change += jnp.sum(slope * moved)
-    return _sum(*primals), change
+    return value, change
 
 
-def _plain_sum(hydrogen_bond, geometry, lists) -> Float[Array, ""]:
-    return jnp.sum(_energies(hydrogen_bond, geometry, lists))
+def _sum_and_gradient(hydrogen_bond, geometry: _Geometry, lists: _Lists):
+    """The sum, and its derivatives by everything in the geometry."""
+    images = geometry.images
 
+    def added(sums, block):
+        lists, origins, unit, order = block
+        energy, *by_image = sums
+        d = separations(images, origins, lists.acceptor)
+        square, along = _products(d, unit)
+        energies = partial(_from_products, hydrogen_bond, lists)
+        at, zero = (order, square, along), jnp.zeros_like(square)
+        ones, still = jnp.ones_like(square), jnp.zeros_like(order)
+        values, by_square = jax.jvp(energies, at, (still, ones, zero))
+        by_along = jax.jvp(energies, at, (still, zero, ones))[1]
+        by_order = jax.jvp(energies, at, (jnp.ones_like(order), zero, zero))[1]
+        both = zip(d, unit.T, strict=True)
+        pulls = [2.0 * by_square * x + by_along * u[:, None] for x, u in both]
+        by_image = [
+            so_far.at[lists.acceptor].add(pull)
+            for so_far, pull in zip(by_image, pulls, strict=True)
+        ]
+        by_row = (
+            jnp.stack([-jnp.sum(pull, axis=1) for pull in pulls], axis=1),
+            jnp.stack([jnp.sum(by_along * x, axis=1) for x in d], axis=1),
+            jnp.sum(by_order, axis=1),
+        )
+        return (energy + jnp.sum(values), *by_image), by_row
 
-def _gradient(hydrogen_bond, geometry: _Geometry, lists: _Lists) -> _Geometry:
-    arguments = hydrogen_bond, geometry, lists
-    by_square = alone(partial(_slope, (1.0, 0.0)), *arguments)
-    by_along = alone(partial(_slope, (0.0, 1.0)), *arguments)
-    return alone(_collected, by_square, by_along, geometry, lists)._replace(
-        order=alone(_by_order, *arguments)
+    zero = jnp.zeros(len(images), images.dtype)
+    rows = lists, images[lists.hydrogen], geometry.unit, geometry.order
+    (energy, *by_image), (by_hydrogen, by_unit, by_order) = sums_over_blocks(
+        added, (zero[0], zero, zero, zero), rows, entries=lists.acceptor.shape[1]
     )
-
-
-def _slope(direction, hydrogen_bond, geometry, lists):
-    """Slope of each energy by d d, or by d u."""
-    energies = partial(_from_products, hydrogen_bond, geometry, lists)
-    square, along = _products(geometry, lists)
-    moved = tuple(jnp.full_like(square, x) for x in direction)
-    return jax.jvp(energies, (square, along), moved)[1]
-
-
-def _by_order(hydrogen_bond, geometry, lists) -> Float[Array, " donors"]:
-    def rows(order):
-        moved = geometry._replace(order=order)
-        return jnp.sum(_energies(hydrogen_bond, moved, lists), axis=1)
-
-    order = geometry.order
-    return jax.jvp(rows, (order,), (jnp.ones_like(order),))[1]
-
-
-def _collected(by_square, by_along, geometry: _Geometry, lists: _Lists) -> _Geometry:
-    """Derivatives by positions and directions; by the orders, nothing."""
-    listed = lists.hydrogen_bonds
-    by_image, by_unit = [], []
-    for d, u in zip(_separations(geometry, lists), geometry.unit.T, strict=True):
-        pull = 2.0 * by_square * d + by_along * u[:, None]
-        ends = jnp.zeros(len(geometry.images), pull.dtype).at[listed.acceptor].add(pull)
-        by_image.append(ends.at[listed.hydrogen].add(-jnp.sum(pull, axis=1)))
-        by_unit.append(jnp.sum(by_along * d, axis=1))
-    return _Geometry(
-        jnp.stack(by_image, axis=1),
-        jnp.stack(by_unit, axis=1),
-        jnp.zeros_like(geometry.order),
-    )
+    by_image = jnp.stack(by_image, axis=1).at[lists.hydrogen].add(by_hydrogen)
+    return energy, _Geometry(by_image, by_unit, by_order)
