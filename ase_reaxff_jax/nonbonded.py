@@ -18,48 +18,24 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
-from ase_reaxff_jax.charges.eem import (
-    ChargeEquations,
-    Equilibrated,
-    electronegativity,
-    solver_of,
+from ase_reaxff_jax.charges.eem import ChargeEquations, solver_of
+from ase_reaxff_jax.charges.equilibrium import (
+    Solution,
+    charges_of,
+    equations_of,
+    solution_of,
 )
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
-from ase_reaxff_jax.pairs import (
-    HalfList,
-    alone,
-    distances,
-    half_list,
-    of_pairs,
-    separations,
-    sums_over_blocks,
-)
+from ase_reaxff_jax.pair_sum import pair_sum, van_der_waals_of_pairs
+from ase_reaxff_jax.pairs import alone, half_list
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.tangents import change_along, moves, none_of, value_and_change
-from ase_reaxff_jax.taper import taper
-from ase_reaxff_jax.terms.coulomb import (
-    charge_energy,
-    coulomb_energy,
-    inverse_distance,
-)
-from ase_reaxff_jax.terms.van_der_waals import van_der_waals_energy
+from ase_reaxff_jax.tangents import none_of, value_and_change
+from ase_reaxff_jax.terms.coulomb import charge_energy, coulomb_energy
 from ase_reaxff_jax.units import COULOMB, COULOMB_CHARGES, KCAL_PER_EV
-
-
-class Solution(eqx.Module):
-    """Charges, and how well their equations were solved. Without derivatives."""
-
-    charges: Float[Array, " atoms"]  # e
-    adjoint: Float[Array, " atoms"]  # e; 0 where no derivative was asked for
-    residual: Float[Array, ""]  # relative
-    iterations: Int[Array, ""]
-    converged: Bool[Array, ""]
-    indefinite: Bool[Array, ""]
-    worst_atom: Int[Array, ""]
 
 
 class PairEnergies(eqx.Module):
@@ -80,18 +56,15 @@ def pair_energies(
     """The energy of every pair, and of charging every atom; plainly differentiable."""
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
-    equations = _equations(parameters, images, pairs, system.mask)
-    solved, _ = _charges(parameters, system, equations, options, guess)
+    equations = equations_of(parameters, images, pairs, system.mask)
+    solved, _ = charges_of(equations, system.total_charge, options, guess)
     q = solved.x if options.charge_response else jax.lax.stop_gradient(solved.x)
+    charging = charge_energy(parameters.atom, species=system.species, charges=q)
     return PairEnergies(
-        van_der_waals=_van_der_waals(parameters, images, pairs, options),
+        van_der_waals=van_der_waals_of_pairs(options, parameters, images, pairs),
         coulomb=coulomb_energy(equations.inverse, q, q[pairs.atom]),
-        charge=jnp.where(
-            system.mask,
-            charge_energy(parameters.atom, species=system.species, charges=q),
-            0.0,
-        ),
-    ), _solution(solved, jnp.zeros_like(q))
+        charge=jnp.where(system.mask, charging, 0.0),
+    ), solution_of(solved, jnp.zeros_like(q))
 
 
 def non_bonded_energy(
@@ -118,9 +91,6 @@ def non_bonded_energy(
     return _energy(options, parameters, state, pairs, system.mask, guess)
 
 
-# Derivative of the whole: by the adjoint vector.
-
-
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _energy(options: Options, parameters, state, pairs, mask, guess):
     images, _ = state
@@ -128,7 +98,8 @@ def _energy(options: Options, parameters, state, pairs, mask, guess):
     van_der_waals = alone(
         partial(_van_der_waals_sum, options), parameters, images, pairs
     )
-    return parts.total() + van_der_waals, _solution(solved, jnp.zeros_like(solved.x))
+    solution = solution_of(solved, jnp.zeros_like(solved.x))
+    return parts.total() + van_der_waals, solution
 
 
 @partial(_energy.defjvp, symbolic_zeros=True)
@@ -151,7 +122,7 @@ def _energy_jvp(options, primals, tangents):
         at_fixed_charges, (parameters, state), tangents[:2]
     )
     energy = lagrangian + parts.conditions(adjoint, solved.mu, nu, state[1])
-    solution = _solution(solved, adjoint, response)
+    solution = solution_of(solved, adjoint, response)
     return (energy, solution), (change, none_of(solution))
 
 
@@ -160,7 +131,6 @@ class _Parts(eqx.Module):
 
     equations: ChargeEquations
     charges: Float[Array, " atoms"]
-    chi: Float[Array, " atoms"]
     potential: Float[Array, " atoms"]  # sum_j f_ij q_j, e/Å
     charging: Float[Array, " atoms"]  # kcal/mol
 
@@ -172,25 +142,26 @@ class _Parts(eqx.Module):
     def conditions(self, adjoint, mu, nu, total_charge) -> Float[Array, ""]:
         """What the Lagrangian has subtracted from the energy, kcal/mol."""
         q, diagonal = self.charges, self.equations.diagonal
-        left = self.chi + diagonal * q + COULOMB_CHARGES * self.potential + mu
+        left = self.equations.chi + diagonal * q + COULOMB_CHARGES * self.potential + mu
         left = jnp.where(self.equations.mask, left, 0.0)
         charge = jnp.sum(q) - total_charge
         return KCAL_PER_EV * (jnp.sum(adjoint * left) + nu * charge)
 
 
+def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
+    return jnp.sum(van_der_waals_of_pairs(options, parameters, images, pairs))
+
+
 def _solved(options, parameters, state, pairs, mask, guess):
     """Energies of the charges, the charges, and the scale of their residual."""
     images, total_charge = state
-    equations = _equations(parameters, images, pairs, mask)
-    system = _Charged(pairs.species, mask, total_charge)
-    solved, scale = _charges(parameters, system, equations, options, guess)
-    q, atom = solved.x, parameters.atom
-    charging = charge_energy(atom, species=pairs.species, charges=q)
+    equations = equations_of(parameters, images, pairs, mask)
+    solved, scale = charges_of(equations, total_charge, options, guess)
+    charging = charge_energy(parameters.atom, species=pairs.species, charges=solved.x)
     parts = _Parts(
         equations=equations,
-        charges=q,
-        chi=electronegativity(atom.chi, pairs.species, mask),
-        potential=equations.coulomb(q),
+        charges=solved.x,
+        potential=equations.coulomb(solved.x),
         charging=jnp.where(mask, charging, 0.0),
     )
     return parts, solved, scale
@@ -205,149 +176,7 @@ def _lagrangian(options, parameters, state, pairs, mask, q, adjoint, mu, nu):
     atoms -= KCAL_PER_EV * adjoint * condition
     charge = jnp.sum(q) - total_charge
     return (
-        _pair_sum(options, (parameters, q, adjoint), images, pairs)
+        pair_sum(options, (parameters, q, adjoint), images, pairs)
         + jnp.sum(jnp.where(mask, atoms, 0.0))
         - KCAL_PER_EV * nu * charge
     )
-
-
-# Derivative of the sum over pairs: one pass gives it with the sum.
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _pair_sum(options: Options, weights, images, pairs: HalfList):
-    """Van der Waals and Coulomb energy, the latter with weights that have q and l."""
-    return _sum_and_gradient(options, weights, images, pairs)[0]
-
-
-@partial(_pair_sum.defjvp, symbolic_zeros=True)
-def _pair_sum_jvp(options, primals, tangents):
-    weights, images, pairs = primals
-    value, gradient = _sum_and_gradient(options, weights, images, pairs)
-
-    def of_weights(weights):
-        rows = pairs, weights[1], weights[2]
-        r = distances(images, pairs)
-        return jnp.sum(_weighted(options, weights, rows, r))
-
-    change = jnp.zeros_like(value)
-    if moves(tangents[0]):
-        change += change_along(of_weights, (weights,), tangents[:1])
-    if moves(tangents[1]):
-        change += jnp.sum(gradient * tangents[1])
-    return value, change
-
-
-def _sum_and_gradient(options, weights, images, pairs: HalfList):
-    """The sum, and its derivative by the positions of all images."""
-
-    def added(sums, block):
-        (pairs, *charges), origins = block
-        energy, *by_image = sums
-        x, y, z = separations(images, origins, pairs.image)
-        r = jnp.sqrt(x * x + y * y + z * z)
-        energies = partial(_weighted, options, weights, (pairs, *charges))
-        values, slopes = jax.jvp(energies, (r,), (jnp.ones_like(r),))
-        pulls = [slopes / r * d for d in (x, y, z)]
-        by_image = [
-            so_far.at[pairs.image].add(pull)
-            for so_far, pull in zip(by_image, pulls, strict=True)
-        ]
-        rows = jnp.stack([jnp.sum(pull, axis=1) for pull in pulls], axis=1)
-        return (energy + jnp.sum(values), *by_image), rows
-
-    count, width = pairs.image.shape
-    zero = jnp.zeros(len(images), images.dtype)
-    rows = (pairs, weights[1], weights[2]), images[:count]
-    (energy, *by_image), by_row = sums_over_blocks(
-        added, (zero[0], zero, zero, zero), rows, entries=width
-    )
-    return energy, jnp.stack(by_image, axis=1).at[:count].add(-by_row)
-
-
-def _weighted(options, weights, rows, r) -> Float[Array, "rows width"]:
-    """Energy of every pair of some rows, with the conditions on the charges."""
-    parameters, q, adjoint = weights
-    pairs, q_i, adjoint_i = rows
-    general, pair = parameters.general, of_pairs(parameters.pair, pairs)
-    tapered = taper(r, general.swa, general.swb)
-    q_j, adjoint_j = q[pairs.atom], adjoint[pairs.atom]
-    condition = q_i[:, None] * adjoint_j + adjoint_i[:, None] * q_j
-    weight = COULOMB * q_i[:, None] * q_j - KCAL_PER_EV * COULOMB_CHARGES * condition
-    return van_der_waals_energy(
-        pair, general, r=r, tapered=tapered, options=options
-    ) + weight * inverse_distance(pair.gamma, r=r, tapered=tapered)
-
-
-# Parts of both forms.
-
-
-class _Charged(eqx.Module):
-    """What the charge equations need of a system."""
-
-    species: Int[Array, " atoms"]
-    mask: Bool[Array, " atoms"]
-    total_charge: Float[Array, ""]
-
-
-def _equations(parameters, images, pairs: HalfList, mask) -> ChargeEquations:
-    inverse = alone(_inverse_distances, parameters, images, pairs)
-    return ChargeEquations(
-        inverse=inverse,
-        diagonal=2.0 * parameters.atom.eta[pairs.species],
-        pairs=pairs,
-        mask=mask,
-    )
-
-
-def _inverse_distances(parameters, images, pairs) -> Float[Array, "atoms width"]:
-    r, general = distances(images, pairs), parameters.general
-    tapered = taper(r, general.swa, general.swb)
-    gamma = of_pairs(parameters.pair, pairs).gamma
-    return inverse_distance(gamma, r=r, tapered=tapered)
-
-
-def _van_der_waals(parameters, images, pairs, options) -> Float[Array, "atoms width"]:
-    r, general = distances(images, pairs), parameters.general
-    tapered = taper(r, general.swa, general.swb)
-    pair = of_pairs(parameters.pair, pairs)
-    return van_der_waals_energy(pair, general, r=r, tapered=tapered, options=options)
-
-
-def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
-    return jnp.sum(_van_der_waals(parameters, images, pairs, options))
-
-
-def _charges(parameters, system, equations, options, guess):
-    """Charges, and the scale of their residual, eV."""
-    chi = electronegativity(parameters.atom.chi, system.species, system.mask)
-    atoms = jnp.sum(system.mask)
-    even = equations.diagonal * abs(system.total_charge) / atoms
-    scale = jnp.linalg.norm(jnp.where(system.mask, abs(chi) + even, 0.0))
-    if options.charge_model == "fixed":
-        zero = jnp.zeros((), chi.dtype)
-        return Equilibrated(guess[0], zero, None), scale
-    solve = solver_of(equations, options)
-    return solve(-chi, system.total_charge, scale, guess[0]), scale
-
-
-def _solution(solved: Equilibrated, adjoint, response=None) -> Solution:
-    """The record of a solution; the worse of the two outcomes."""
-    if solved.outcome is None:
-        nothing = jnp.zeros((), solved.x.dtype)
-        zero, yes, no = jnp.int32(0), jnp.bool_(True), jnp.bool_(False)
-        return Solution(solved.x, adjoint, nothing, zero, yes, no, zero)
-    first = solved.outcome
-    second = first if response is None else response.outcome
-    worse = jnp.where(second.residual > first.residual, second.worst, first.worst)
-    more = 0 if response is None else second.iterations
-    record = Solution(
-        charges=solved.x,
-        adjoint=adjoint,
-        residual=jnp.maximum(first.residual, second.residual),
-        iterations=first.iterations + more,
-        converged=first.converged & second.converged,
-        indefinite=first.indefinite | second.indefinite,
-        worst_atom=worse,
-    )
-    return jax.lax.stop_gradient(record)

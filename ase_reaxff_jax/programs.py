@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ase_reaxff_jax.bond_orders import bond_reach, order_bound
+from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.energy import Terms, terms, total_energy
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
-from ase_reaxff_jax.nonbonded import Solution
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax.charges import solvers
 from ase_reaxff_jax.charges.solvers import Outcome
@@ -26,10 +26,11 @@ from ase_reaxff_jax.units import COULOMB_CHARGES
 
 
 class ChargeEquations(eqx.Module):
-    """The matrix H of one structure, eV/e^2, as the half list has it."""
+    """H and chi of one structure, the matrix as the half list has it."""
 
     inverse: Float[Array, "atoms width"]  # f of each pair, 1/Å
-    diagonal: Float[Array, " atoms"]  # 2 eta
+    diagonal: Float[Array, " atoms"]  # 2 eta, eV/e^2
+    chi: Float[Array, " atoms"]  # eV; 0 on padding
     pairs: HalfList
     mask: Bool[Array, " atoms"]  # False on padding: there charges are 0
 
@@ -61,7 +62,7 @@ class Equilibrated(eqx.Module):
 
     x: Float[Array, " atoms"]
     mu: Float[Array, ""]
-    outcome: Outcome
+    outcome: Outcome | None  # None where charges were given
 
 
 Solver = Callable[..., Equilibrated]
@@ -103,12 +104,3 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
         return Equilibrated(x, mu, outcome)
 
     return solve
-
-
-def electronegativity(
-    chi: Float[Array, " types"],
-    species: Int[Array, " atoms"],
-    mask: Bool[Array, " atoms"],
-) -> Float[Array, " atoms"]:
-    """Chi of each atom, eV; 0 on padding."""
-    return jnp.where(mask, chi[species], 0.0)

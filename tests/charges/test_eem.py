@@ -8,7 +8,7 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
-from ase_reaxff_jax.charges.eem import ChargeEquations, electronegativity, solver_of
+from ase_reaxff_jax.charges.eem import ChargeEquations, solver_of
 from ase_reaxff_jax.options import Options, form_of
 from ase_reaxff_jax.pairs import distances, half_list
 from ase_reaxff_jax.precision import scope
@@ -58,6 +58,7 @@ def equations(positions, parameters):
     return ChargeEquations(
         inverse=inverse_distance(gamma, r=r, tapered=tapered),
         diagonal=2.0 * parameters.atom.eta[pairs.species],
+        chi=jnp.where(jnp.array(MASK), parameters.atom.chi[pairs.species], 0.0),
         pairs=pairs,
         mask=jnp.array(MASK),
     )
@@ -65,9 +66,9 @@ def equations(positions, parameters):
 
 def charges(positions, parameters, total, method, **changed):
     chosen = equations(positions, parameters)
-    chi = electronegativity(parameters.atom.chi, chosen.pairs.species, chosen.mask)
     solve = solver_of(chosen, options(method, **changed))
-    return solve(-chi, total, jnp.linalg.norm(chi), jnp.zeros(ROOM))
+    scale = jnp.linalg.norm(chosen.chi)
+    return solve(-chosen.chi, total, scale, jnp.zeros(ROOM))
 
 
 def by_hand(positions, total):

@@ -1,0 +1,92 @@
+"""The charges of a structure, and what is known of how well they were found."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ase_reaxff_jax.charges.eem import ChargeEquations, Equilibrated, solver_of
+from ase_reaxff_jax.mixing import Parameters
+from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.pairs import HalfList, alone, distances, of_pairs
+from ase_reaxff_jax.taper import taper
+from ase_reaxff_jax.terms.coulomb import inverse_distance
+
+
+class Solution(eqx.Module):
+    """Charges, and how well their equations were solved. Without derivatives."""
+
+    charges: Float[Array, " atoms"]  # e
+    adjoint: Float[Array, " atoms"]  # e; 0 where no derivative was asked for
+    residual: Float[Array, ""]  # relative
+    iterations: Int[Array, ""]
+    converged: Bool[Array, ""]
+    indefinite: Bool[Array, ""]
+    worst_atom: Int[Array, ""]
+
+
+def equations_of(
+    parameters: Parameters,
+    images: Float[Array, "images 3"],
+    pairs: HalfList,
+    mask: Bool[Array, " atoms"],
+) -> ChargeEquations:
+    """The charge equations at the positions of all images (Å)."""
+    atom, species = parameters.atom, pairs.species
+    return ChargeEquations(
+        inverse=alone(_inverse_distances, parameters, images, pairs),
+        diagonal=2.0 * atom.eta[species],
+        chi=jnp.where(mask, atom.chi[species], 0.0),
+        pairs=pairs,
+        mask=mask,
+    )
+
+
+def _inverse_distances(parameters, images, pairs) -> Float[Array, "atoms width"]:
+    r, general = distances(images, pairs), parameters.general
+    tapered = taper(r, general.swa, general.swb)
+    gamma = of_pairs(parameters.pair, pairs).gamma
+    return inverse_distance(gamma, r=r, tapered=tapered)
+
+
+def charges_of(
+    equations: ChargeEquations,
+    total_charge: Float[Array, ""],
+    options: Options,
+    guess: Float[Array, "2 atoms"],
+) -> tuple[Equilibrated, Float[Array, ""]]:
+    """Charges by the model of the options, and the scale of their residual, eV."""
+    even = equations.diagonal * abs(total_charge) / jnp.sum(equations.mask)
+    size = jnp.where(equations.mask, abs(equations.chi) + even, 0.0)
+    scale = jnp.linalg.norm(size)
+    if options.charge_model == "fixed":
+        return Equilibrated(guess[0], jnp.zeros_like(scale), None), scale
+    solve = solver_of(equations, options)
+    return solve(-equations.chi, total_charge, scale, guess[0]), scale
+
+
+def solution_of(
+    solved: Equilibrated,
+    adjoint: Float[Array, " atoms"],
+    response: Equilibrated | None = None,
+) -> Solution:
+    """The record of a solution; the worse of the two outcomes."""
+    if solved.outcome is None:
+        zero, yes, no = jnp.int32(0), jnp.bool_(True), jnp.bool_(False)
+        nothing = jnp.zeros_like(solved.mu)
+        return Solution(solved.x, adjoint, nothing, zero, yes, no, zero)
+    outcomes = [solved.outcome]
+    if response is not None and response.outcome is not None:
+        outcomes.append(response.outcome)
+    residuals = jnp.stack([outcome.residual for outcome in outcomes])
+    worst = jnp.stack([outcome.worst for outcome in outcomes])
+    record = Solution(
+        charges=solved.x,
+        adjoint=adjoint,
+        residual=jnp.max(residuals),
+        iterations=jnp.sum(jnp.stack([outcome.iterations for outcome in outcomes])),
+        converged=jnp.all(jnp.stack([outcome.converged for outcome in outcomes])),
+        indefinite=jnp.any(jnp.stack([outcome.indefinite for outcome in outcomes])),
+        worst_atom=worst[jnp.argmax(residuals)],
+    )
+    return jax.lax.stop_gradient(record)
