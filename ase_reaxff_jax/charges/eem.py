@@ -87,20 +87,24 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
         )
 
     def bordered(unknown):
-        x, mu = unknown
-        return jnp.where(equations.mask, equations.times(x) + mu, x), jnp.sum(x)
+        x, mu = unknown[:-1], unknown[-1]
+        first = jnp.where(equations.mask, equations.times(x) + mu, x)
+        return jnp.append(first, jnp.sum(x))
 
     def solve(b, total, scale, guess) -> Equilibrated:
         b = jnp.where(equations.mask, b, 0.0)
         start = jax.lax.stop_gradient((scale, guess))
 
         def inverse(_, right):
-            x, mu, outcome = invert(*right, *start)
-            return (x, mu), outcome
+            x, mu, outcome = invert(right[:-1], right[-1], *start)
+            return jnp.append(x, mu), outcome
 
-        (x, mu), outcome = jax.lax.custom_linear_solve(
-            bordered, (b, total), inverse, symmetric=True, has_aux=True
+        # One array: of several right-hand sides jax can only transpose all or none.
+        solution, outcome = jax.lax.custom_linear_solve(
+            bordered, jnp.append(b, total), inverse, symmetric=True, has_aux=True
         )
-        return Equilibrated(x, mu, outcome)
+        # Without it, derivatives by charges of padding would enter the transpose.
+        x = jnp.where(equations.mask, solution[:-1], 0.0)
+        return Equilibrated(x, solution[-1], outcome)
 
     return solve
