@@ -49,6 +49,7 @@ class Row:
     system: str
     atoms: int
     peer: str
+    steps: int | None = None  # fewer than asked for where the time was up
     step: float | None = None
     call: float | None = None
     ratio: float | None = None  # time of a step over that of LAMMPS on 2 ranks
@@ -164,6 +165,7 @@ def _rows(system, count, peers, found, first) -> list[Row]:
         row.first_cold = cold.get("first") if peer.compiles else median("first")
         row.first_cached = median("first") if peer.compiles and cold else None
         row.compilations = runs[0]["compilations"]
+        row.steps = runs[0]["steps"]
         beside = [x for x in found.get(BASELINE, []) if "why_not" not in x]
         ratios = [x["step"] / y["step"] for x, y in zip(runs, beside, strict=False)]
         row.ratio = statistics.median(ratios) if ratios else None

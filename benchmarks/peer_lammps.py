@@ -62,6 +62,7 @@ def main() -> None:
         first=since(given.started) - seconds,
         step=seconds / given.steps,
         call=None,
+        steps=given.steps,
         compilations=None,
         potential=potential * KCAL_PER_MOL,
         drift=(end - total) * KCAL_PER_MOL,

@@ -45,8 +45,16 @@ def main() -> None:
         begin = time.perf_counter()
         atoms.calc.calculate(atoms, ["energy", "forces"])
         calls.append(time.perf_counter() - begin)
-    say(first=first, step=step, call=float(np.median(calls)), compilations=compiled,
-        potential=start[0], drift=drift, temperature=temperature)  # fmt: skip
+    say(
+        first=first,
+        step=step,
+        call=float(np.median(calls)),
+        steps=given.steps,
+        compilations=compiled,
+        potential=start[0],
+        drift=drift,
+        temperature=temperature,
+    )
 
 
 if __name__ == "__main__":
