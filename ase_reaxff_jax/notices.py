@@ -4,6 +4,7 @@ import inspect
 import logging
 import warnings
 from pathlib import Path
+from types import FrameType
 
 import ase
 import numpy as np
@@ -62,12 +63,12 @@ class Notices:
     def _warn(self, key: str, message: str) -> None:
         if key not in self._said:
             self._said.add(key)
-            warnings.warn(message, stacklevel=_outside())
+            warnings.warn(message, stacklevel=_outside(inspect.currentframe()))
 
 
-def _outside() -> int:
-    """Stack level of the first caller outside this package and ASE, for warnings."""
-    frame, level, last = inspect.currentframe(), 0, 0
+def _outside(frame: FrameType | None) -> int:
+    """Stack level, seen from `frame`, of the first caller outside this and ASE."""
+    level = last = 1
     while frame is not None:
         if frame.f_code.co_filename.startswith(INSIDE):
             last = level

@@ -107,12 +107,14 @@ def test_bond_orders_are_sparse_and_symmetric(name):
     assert orders.min() >= 0.0
 
 
-def test_bond_orders_of_a_molecule_are_about_those_of_its_formula():
-    ethene = rattled("C2H4", width=0.0)
-    orders = JaxReaxFF("cho").get_bond_orders(ethene).toarray()
-    assert list(ethene.symbols[:2]) == ["C", "C"]
-    np.testing.assert_allclose(orders[0, 1], 2.0, atol=0.25)
-    np.testing.assert_allclose(orders[2:, :2].max(axis=1), 1.0, atol=0.1)
+def test_bond_orders_tell_single_from_double_bonds():
+    single, double = (
+        JaxReaxFF("cho").get_bond_orders(rattled(name, width=0.0)).toarray()
+        for name in ("C2H6", "C2H4")
+    )
+    np.testing.assert_allclose(single[0, 1], 1.0, atol=0.1)
+    assert 1.5 < double[0, 1] < 2.1
+    np.testing.assert_allclose(double[2:, :2].max(axis=1), 1.0, atol=0.1)
 
 
 def test_an_atom_bonded_to_its_own_image_has_both_bonds_on_the_diagonal():
