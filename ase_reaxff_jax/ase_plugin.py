@@ -4,12 +4,21 @@ That system is experimental and its place in ASE private, so this module must no
 where it has moved.
 """
 
-try:
-    from ase._4.plugins.plugin import CalculatorPlugin
-except ImportError:
-    __ase_plugins__ = set()
-else:
-    __ase_plugins__ = {
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`__ase_plugins__`, made when ASE asks for it.
+
+    Not at import: ASE's plugin system loads this module while it is itself loaded.
+    """
+    if name != "__ase_plugins__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from ase._4.plugins.plugin import CalculatorPlugin
+    except ImportError:
+        return set()
+    return {
         CalculatorPlugin(
             name="jaxreaxff",
             citation="A. C. T. van Duin et al., J. Phys. Chem. A 105, 9396 (2001)",
