@@ -23,11 +23,25 @@ def small_file():
     titles = lines[start - 4 : start]
     bonds = next(k for k, line in enumerate(lines) if "Nr of bonds" in line)
     kept = [*lines[: start - 4], titles[0].replace("5", "2", 1), *titles[1:]]
-    kept += [*lines[start : start + 10], "  1 ! Nr of bonds", *lines[bonds + 1 : bonds + 4]]
-    kept += ["  1 ! off-diagonal", "  1  2   0.0464   1.8296   9.9214   1.0029  -1.0  -1.0"]
-    kept += ["  1 ! angles", "  1  1  2  65.2527  14.3185   6.2977   0.0 0.5645 0.0 1.153"]
+    kept += [
+        *lines[start : start + 10],
+        "  1 ! Nr of bonds",
+        *lines[bonds + 1 : bonds + 4],
+    ]
+    kept += [
+        "  1 ! off-diagonal",
+        "  1  2   0.0464   1.8296   9.9214   1.0029  -1.0  -1.0",
+    ]
+    kept += [
+        "  1 ! angles",
+        "  1  1  2  65.2527  14.3185   6.2977   0.0 0.5645 0.0 1.153",
+    ]
     kept += ["  1 ! torsions", "  0  1  1  0   0.0000  50.0000   0.3000  -4.0000  -2.0"]
-    kept += ["  1 ! hydrogen bonds", "  1  2  1   2.1845  -2.3549   3.0582  19.1627", ""]
+    kept += [
+        "  1 ! hydrogen bonds",
+        "  1  2  1   2.1845  -2.3549   3.0582  19.1627",
+        "",
+    ]
     return "\n".join(kept)
 
 
@@ -122,7 +136,9 @@ def test_mutated_files_are_read_or_refused():
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.text(alphabet=JUNK, max_size=60), st.integers(0, len(SMALL)), st.integers(0, 99))
+@given(
+    st.text(alphabet=JUNK, max_size=60), st.integers(0, len(SMALL)), st.integers(0, 99)
+)
 def test_junk_anywhere_is_read_or_refused(junk, place, width):
     outcome(SMALL[:place] + junk + SMALL[place + width :])
 

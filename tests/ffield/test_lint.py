@@ -61,7 +61,9 @@ def test_mixed_van_der_waals_forms_are_named():
     core = load("cho")
     for name, value in (("rcore2", 1.5), ("ecore2", 0.1), ("acore2", 14.0)):
         core = core.replace(f"atom O {name}", value)
-    assert "has shielding and an inner wall, C has shielding" in str(grave(core)["atom O"])
+    assert "has shielding and an inner wall, C has shielding" in str(
+        grave(core)["atom O"]
+    )
     neither = load("cho").replace("atom H gamma_w", 0.0)
     assert grave(neither)["atom H"].severity == "error"
 

@@ -23,7 +23,9 @@ def read(text):
 def edit(line, old, new):
     """The file with one replacement in one line (0-based)."""
     assert old in LINES[line]
-    return "\n".join([*LINES[:line], LINES[line].replace(old, new, 1), *LINES[line + 1 :]])
+    return "\n".join(
+        [*LINES[:line], LINES[line].replace(old, new, 1), *LINES[line + 1 :]]
+    )
 
 
 def without(start, count=1):
@@ -63,14 +65,22 @@ def test_low_gradient_dispersion_is_seen_with_a_single_element():
     lines = find("lg").read_text().split("\n")
     start = next(k for k, line in enumerate(lines) if line.startswith(" C "))
     count = start - 4
-    one = lines[: start + 5] + [" 0 ! Nr of bonds", "  title"]
+    one = [*lines[: start + 5], " 0 ! Nr of bonds", "  title"]
     one += [f" 0 ! Nr of {what}" for what in ("off", "angles", "torsions", "hydrogen")]
     one[count] = "  1 ! Nr of atoms"
     assert read("\n".join(one)).lg
 
 
 def test_more_than_39_general_parameters_are_kept():
-    lines = [*LINES[:1], " 42 ! general", *LINES[2:41], "1.5", "2.5", "3.5", *LINES[41:]]
+    lines = [
+        *LINES[:1],
+        " 42 ! general",
+        *LINES[2:41],
+        "1.5",
+        "2.5",
+        "3.5",
+        *LINES[41:],
+    ]
     force_field = read("\n".join(lines))
     assert force_field.get("general", None, "general_41") == 2.5
     assert force_field.get("general", None, "general_42") == 3.5
@@ -87,7 +97,8 @@ def test_more_than_39_general_parameters_are_kept():
         pytest.param(lambda text: text + "\n\n a remark\n", id="text at the end"),
         pytest.param(lambda text: text.replace("!", " "), id="comments without mark"),
         pytest.param(
-            lambda text: re.sub("\n", "\n\n# remark\n ! 1 2\n", text), id="comment lines"
+            lambda text: re.sub("\n", "\n\n# remark\n ! 1 2\n", text),
+            id="comment lines",
         ),
         pytest.param(
             lambda text: re.sub(r"([0-9]\.[0-9]{4})", r"\1D+00", text), id="Fortran"
@@ -170,7 +181,11 @@ WRONG = [
     (edit(FIRST_ATOM, "1.3825", "******"), 46, "found '******' in atom 1 of 3"),
     (edit(FIRST_ATOM, "1.3825", "1.38.25"), 46, "found '1.38.25' in atom 1 of 3"),
     (edit(FIRST_ATOM, "1.3825", "      "), 46, "has 7 numbers, needs 8 (r_s valency"),
-    (edit(FIRST_ATOM + 3, "2.9663", "nan"), 49, "found 'nan' in atom 1 of 3 (C), line 4"),
+    (
+        edit(FIRST_ATOM + 3, "2.9663", "nan"),
+        49,
+        "found 'nan' in atom 1 of 3 (C), line 4",
+    ),
     (edit(FIRST_ATOM + 4, " H ", " C "), 50, "found C again, it is at line 46 already"),
     (edit(FIRST_ATOM + 4, " H ", "   "), 50, "expected the symbol of an element"),
     (edit(FIRST_ATOM - 4, "3", "4"), 58, "expected the symbol of an element"),
