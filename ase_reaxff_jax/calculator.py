@@ -43,7 +43,8 @@ class JaxReaxFF(Calculator):
         charge: Total charge, e; None takes the sum of the initial charges.
         charge_model: "eem" (charge equilibration, also called QEq), or "fixed" (the
             atoms' initial charges).
-        charge_tolerance: Relative residual at which the charge equations are solved.
+        charge_tolerance: Relative residual at which the charge equations are solved;
+            in float32 at least 1e-6, which is what rounding leaves.
         charge_response: Whether forces contain the response of the charges, which
             makes them the exact derivative of the energy; False holds the charges
             fixed, as LAMMPS does.
@@ -52,6 +53,8 @@ class JaxReaxFF(Calculator):
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.
+        neighbors: What makes the neighbour lists: "vesin", a library on the host;
+            "auto" chooses, at present always that.
         missing_bonds: "error" refuses structures in which two elements without a
             bond row come within 5 Å; "ignore" gives such pairs no bond.
         implementation: "fused" (fast) or "reference" (plain form of the non-bonded
@@ -79,6 +82,7 @@ class JaxReaxFF(Calculator):
         "dtype": "float64",
         "skin": 1.0,
         "bond_skin": 0.3,
+        "neighbors": "auto",
         "missing_bonds": "error",
         "implementation": "fused",
         "device": None,

@@ -51,15 +51,15 @@ def least_room(atoms: int) -> dict[str, int]:
 
 
 def larger_room(
-    atoms: int, room: dict[str, int], needed: dict[str, int]
+    room: dict[str, int], needed: dict[str, int], *, together: bool
 ) -> dict[str, int]:
     """Room for what is needed where a list has outgrown `room`.
 
-    The lists of small structures grow together, in large steps, so that each program
-    is compiled a few times at most; those of others by themselves.
+    Lists that grow `together`, those of single small structures, do so in large steps,
+    so that each program is compiled a few times at most.
     """
-    if atoms > SMALL_ATOMS:
-        return {n: max(room.get(n, 0), fitting(n, needed[n])) for n in needed}
+    if not together:
+        return {n: max(room[n], fitting(n, needed[n])) for n in needed}
     larger = {n: room[n] for n in needed}
     while any(needed[n] > larger[n] for n in needed):
         larger = {n: STEP * size for n, size in larger.items()}

@@ -21,7 +21,7 @@ from ase_reaxff_jax.energy import per_atom
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
 from ase_reaxff_jax.options import Options, form_of
-from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.precision import REACHABLE, scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.units import KCAL_PER_MOL
@@ -78,7 +78,9 @@ class Engine:
             charge_model=self.settings.charge_model,
             charge_method=method,
             charge_response=self.settings.charge_response,
-            charge_tolerance=self.settings.charge_tolerance,
+            charge_tolerance=max(
+                self.settings.charge_tolerance, REACHABLE[self.settings.dtype]
+            ),
             implementation=self.settings.implementation,
         )
 
@@ -109,15 +111,16 @@ class Engine:
 
     def evaluate(self, atoms: Atoms) -> Evaluation:
         """Energy, forces, strain gradient and charges of one structure."""
-        with self._scope(), report.memory(len(atoms)):
+        with self._scope():
             system = self.system(atoms)
             entry = self.lists.of(atoms, system)
             guess = self._guess(atoms, system, entry)
             options = self.options(len(system.mask))
-            result = programs.evaluate(*self._arguments(system, entry), guess,
-                                       options=options)  # fmt: skip
-            result = jax.device_get(result)
-        report.check(atoms, result, entry.topology, entry.neighbors, options)
+            with report.memory(len(atoms), entry.room):
+                result = programs.evaluate(*self._arguments(system, entry), guess,
+                                           options=options)  # fmt: skip
+                result = jax.device_get(result)
+        report.check(atoms, result, entry.neighbors, options)
         solution = np.stack([result.solution.charges, result.solution.adjoint])
         entry.history.add(np.asarray(system.positions), solution)
         return self._evaluation(atoms, result)
@@ -190,7 +193,7 @@ class Engine:
         evaluations = []
         for k, ((atoms, _), entry) in enumerate(zip(batch, entries, strict=True)):
             result = jax.tree.map(lambda x, k=k: x[k], results)
-            report.check(atoms, result, entry.topology, entry.neighbors, options)
+            report.check(atoms, result, entry.neighbors, options)
             evaluations.append(self._evaluation(atoms, result))
         return evaluations
 
@@ -239,10 +242,10 @@ class Engine:
             guess = self._guess(atoms, system, entry)
             options = self.options(len(system.mask))
             arguments = self._arguments(system, entry)
-            result = programs.evaluate(*arguments, guess, options=options)
-            report.check(atoms, jax.device_get(result), entry.topology,
-                         entry.neighbors, options)  # fmt: skip
-            matrix = programs.hessian(*arguments, guess, options=options)
+            with report.memory(count, entry.room):
+                result = programs.evaluate(*arguments, guess, options=options)
+                report.check(atoms, jax.device_get(result), entry.neighbors, options)
+                matrix = programs.hessian(*arguments, guess, options=options)
         matrix = np.asarray(matrix, np.float64)[:count, :, :count, :]
         matrix = matrix.reshape(3 * count, 3 * count) * KCAL_PER_MOL
         return 0.5 * (matrix + matrix.T)

@@ -12,21 +12,22 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import InputError
 from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs, report
-from ase_reaxff_jax.capacity import fitting, larger_room, least_room
+from ase_reaxff_jax.capacity import SMALL_ATOMS, larger_room, least_room
+from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.forcefield import ForceField, column
 from ase_reaxff_jax.history import ChargeHistory
+from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.rows import rows_of
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.topology_build import build
-from ase_reaxff_jax.units import BOND_CUTOFF, HYDROGEN_BOND_CUTOFF
+from ase_reaxff_jax.units import HYDROGEN_BOND_CUTOFF
 
 LOG = logging.getLogger("ase_reaxff_jax")
 REMEMBERED_ATOMS = 20_000  # lists are kept for structures with as many atoms in all
@@ -50,6 +51,11 @@ class Entry:
         """Length of each list."""
         both = self.host.needed | self.topology.needed
         return {name: int(number) for name, number in both.items()}
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """Room in each list."""
+        return self.host.capacity | self.topology.capacity
 
 
 class Lists:
@@ -83,11 +89,9 @@ class Lists:
 
     def of(self, atoms: Atoms, system: System) -> Entry:
         """Valid lists of a structure."""
-        count = len(atoms)
-        species = np.asarray(system.species[:count])
-        key = (species.tobytes(), atoms.pbc.tobytes())
+        size, key = len(system.mask), self._key(atoms, system)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
-        reach = self.reach(species)
+        reach = self.reach(system.species[: len(atoms)])
         for entry in self._entries:
             if entry.key == key and self._fresh(entry.host, positions, cell, reach):
                 self._entries.remove(entry)
@@ -98,35 +102,34 @@ class Lists:
                     )
                     entry.positions, entry.cell = positions, cell
                 return entry
-        entry = self._entry(key, atoms, system)
+        room = self._single_room.setdefault(size, least_room(size))
+        entry = self._entry(atoms, system, room)
         self._remember(entry)
         return entry
 
     def of_same_shape(self, batch: list[tuple[Atoms, System]]) -> list[Entry]:
-        """Valid lists of structures, with the same room, no more than they need."""
-        entries = [self.of(atoms, system) for atoms, system in batch]
+        """New lists of structures, with the same room, no more than they need."""
         room = self._batch_room.setdefault(len(batch[0][1].mask), {})
-        for entry in entries:
-            for name, needed in entry.needed.items():
-                room[name] = max(room.get(name, 0), fitting(name, needed))
+        entries = [self._entry(atoms, system, room) for atoms, system in batch]
+        # Those made before the room had grown are made again.
         return [
-            self._entry(entry.key, atoms, system, room)
+            entry if entry.capacity == room else self._entry(atoms, system, room)
             for entry, (atoms, system) in zip(entries, batch, strict=True)
         ]
 
-    def _entry(
-        self, key: tuple, atoms: Atoms, system: System, room: dict | None = None
-    ) -> Entry:
+    def _entry(self, atoms: Atoms, system: System, room: dict[str, int]) -> Entry:
         """New lists, at least as roomy as those of earlier structures of the size."""
-        size = len(system.mask)
-        if room is None:
-            room = self._single_room.setdefault(size, least_room(size))
-        species = np.asarray(system.species[: len(atoms)])
-        host = self._neighbors(atoms, species, system, room)
+        host = self._neighbors(atoms, system, room)
         neighbors = jax.device_put(host)
         topology = self._topology(host, neighbors, system, room)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
+        key = self._key(atoms, system)
         return Entry(key, neighbors, topology, host, positions, cell, room)
+
+    @staticmethod
+    def _key(atoms: Atoms, system: System) -> tuple:
+        species = np.asarray(system.species[: len(atoms)])
+        return species.tobytes(), atoms.pbc.tobytes()
 
     def _remember(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -183,8 +186,9 @@ class Lists:
         )
 
     def _neighbors(
-        self, atoms: Atoms, species, system: System, room: dict[str, int]
+        self, atoms: Atoms, system: System, room: dict[str, int]
     ) -> nb.Neighbors:
+        species = np.asarray(system.species[: len(atoms)])
         known = {name: room[name] for name in nb.LISTS if name in room}
 
         def made(capacity):
@@ -195,10 +199,12 @@ class Lists:
         host, nearest = made(known)
         if nearest is not None and nearest.r < report.SHORTEST:
             raise report.too_close(atoms, *nearest)
-        if larger := self._larger(system, host):
+        if larger := self._larger(system, host, room):
             host, _ = made(larger)
+            self._check_complete(host)
         room |= host.capacity
-        self._check_bond_rows(atoms, species, host, system)
+        if self.settings.missing_bonds == "error":
+            check_bond_rows(self.bonded, self.elements, system, host)
         return host
 
     def _topology(
@@ -212,44 +218,30 @@ class Lists:
         bound, images = programs.order_bounds(self.parameters, system, neighbors, skin)
         bound, images = np.asarray(bound), np.asarray(images)
         topology = self.build_topology(bound, images, host, system.species, room)
-        if larger := self._larger(system, topology):
+        if larger := self._larger(system, topology, room):
             topology = self.build_topology(bound, images, host, system.species, larger)
+            self._check_complete(topology)
         room |= topology.capacity
         return jax.device_put(topology)
 
-    def _larger(self, system: System, made) -> dict[str, int] | None:
+    def _larger(self, system: System, made, room: dict) -> dict[str, int] | None:
         """Room for lists that were cut, None where none was; logged."""
         if not bool(made.overflow):
             return None
-        atoms, room = len(system.mask), made.capacity
+        atoms, had = len(system.mask), made.capacity
         needed = {name: int(n) for name, n in made.needed.items()}
-        larger = larger_room(atoms, room, needed)
-        grown = [f"{n} {room[n]} -> {larger[n]}" for n in room if needed[n] > room[n]]
+        together = room is self._single_room.get(atoms)
+        larger = larger_room(had, needed, together=together and atoms <= SMALL_ATOMS)
+        grown = [f"{n} {had[n]} -> {larger[n]}" for n in had if needed[n] > had[n]]
         LOG.info("lists of %d atoms grow: %s", atoms, ", ".join(grown))
         return larger
 
-    def _check_bond_rows(self, atoms, species, host: nb.Neighbors, system) -> None:
-        """InputError where two elements without a bond row are within 5 Å."""
-        present = np.unique(species)
-        lacking = ~self.bonded[np.ix_(present, present)]
-        if self.settings.missing_bonds == "ignore" or not lacking.any():
-            return
-        source = np.append(host.source, 0)
-        i, column_ = np.nonzero(host.far < len(host.source))
-        j = host.far[i, column_]
-        pair = system.species[i], system.species[source[j]]
-        without = ~self.bonded[pair]
-        i, j = i[without], j[without]
-        positions = np.asarray(system.positions, np.float64)
-        images = positions[source[j]] + host.shift[j] @ np.asarray(system.cell)
-        r = np.linalg.norm(images - positions[i], axis=1)
-        if not len(r) or r.min() > BOND_CUTOFF:
-            return
-        k = int(r.argmin())
-        a, b = int(i[k]), int(source[j[k]])
-        first, second = self.elements[species[a]], self.elements[species[b]]
-        raise InputError(
-            f"the force field has no bond row for {first}-{second}, and atoms {a} "
-            f"({first}) and {b} ({second}) are {r[k]:.2f} Å apart; use a force field "
-            "that has one, or missing_bonds='ignore' if these never bond"
-        )
+    @staticmethod
+    def _check_complete(made) -> None:
+        """CapacityError where a list is cut although its room was made to fit."""
+        if bool(made.overflow):
+            needed = {name: int(n) for name, n in made.needed.items()}
+            raise CapacityError(
+                f"interaction lists outgrew the room that was made for them: needed "
+                f"{needed}, room {made.capacity}; this is a fault of the program"
+            )

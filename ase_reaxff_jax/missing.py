@@ -1,14 +1,19 @@
-"""Angles and torsions that occur in a structure but have no row in the force field.
+"""Interactions that occur in a structure but have no row in the force field.
 
-They have no energy, as in LAMMPS. That is common and often meant (no torsion about a
-bond to hydrogen), so it is told and not refused; a bond without a row is an error.
+Angles and torsions then have no energy, as in LAMMPS. That is common and often meant
+(no torsion about a bond to hydrogen), so it is told and not refused; a bond without a
+row is an error.
 """
 
 import numpy as np
-from jaxtyping import Int
+from ase.calculators.calculator import InputError
+from jaxtyping import Bool, Int
 
+from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.rows import Rows
+from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Bonds
+from ase_reaxff_jax.units import BOND_CUTOFF
 
 
 def rows_are_complete(rows: Rows, species: Int[np.ndarray, " atoms"]) -> bool:
@@ -52,3 +57,42 @@ def missing_rows(
             chain = min((a, b, c, d), (d, c, b, a))
             missing.add("torsion " + " ".join(elements[k] for k in chain))
     return missing
+
+
+def check_bond_rows(
+    bonded: Bool[np.ndarray, "types types"],
+    elements: tuple[str, ...],
+    system: System,
+    neighbors: Neighbors,
+) -> None:
+    """InputError where two elements without a bond row are within 5 Å.
+
+    Args:
+        bonded: Which pairs of types have a row.
+        elements: Names of the types.
+        system: The structure, on the host.
+        neighbors: Its neighbours, on the host.
+    """
+    species = np.asarray(system.species)
+    present = np.unique(species[np.asarray(system.mask)])
+    if bonded[np.ix_(present, present)].all():
+        return
+    source = np.append(neighbors.source, 0)
+    i, column = np.nonzero(neighbors.far < len(neighbors.source))
+    j = neighbors.far[i, column]
+    without = ~bonded[species[i], species[source[j]]]
+    i, j = i[without], j[without]
+    positions = np.asarray(system.positions, np.float64)
+    images = positions[source[j]] + neighbors.shift[j] @ np.asarray(system.cell)
+    origins = positions[i] + neighbors.shift[i] @ np.asarray(system.cell)
+    r = np.linalg.norm(images - origins, axis=1)
+    if not len(r) or r.min() > BOND_CUTOFF:
+        return
+    k = int(r.argmin())
+    a, b = int(i[k]), int(source[j[k]])
+    first, second = elements[species[a]], elements[species[b]]
+    raise InputError(
+        f"the force field has no bond row for {first}-{second}, and atoms {a} "
+        f"({first}) and {b} ({second}) are {r[k]:.2f} Å apart; use a force field "
+        "that has one, or missing_bonds='ignore' if these never bond"
+    )

@@ -10,6 +10,8 @@ import jax
 import numpy as np
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
+REACHABLE = {"float64": 1e-13, "float32": 1e-6}
+"""Relative residual of the charge equations that rounding lets iterations reach."""
 
 
 @contextlib.contextmanager

@@ -25,8 +25,8 @@ class Derivatives(eqx.Module):
     gradient: Float[Array, "atoms 3"]
     strain_gradient: Float[Array, "3 3"]
     solution: Solution
-    shortest: Float[Array, ""]  # shortest bond candidate, Å
-    shortest_bond: Int[Array, ""]
+    shortest: Float[Array, ""]  # of the close pairs, Å
+    shortest_pair: Int[Array, ""]
 
 
 @jax.jit
@@ -85,17 +85,16 @@ def derivatives(
     (value, solution), (gradient, strain_gradient) = jax.value_and_grad(
         energy, argnums=(0, 1), has_aux=True
     )(system.positions, strain)
-    bonds = topology.bonds
     images = image_positions(system.positions, system.cell, neighbors)
-    square = jnp.sum((images[bonds.j] - images[bonds.i]) ** 2, axis=1)
-    square = jnp.where(bonds.mask, square, jnp.inf)
+    ends = images[neighbors.close_j]  # far away on padding
+    square = jnp.sum((ends - images[neighbors.close_i]) ** 2, axis=1)
     return Derivatives(
         energy=value,
         gradient=gradient,
         strain_gradient=0.5 * (strain_gradient + strain_gradient.T),
         solution=solution,
         shortest=jnp.sqrt(jnp.min(square)),
-        shortest_bond=jnp.argmin(square),
+        shortest_pair=jnp.argmin(square),
     )
 
 

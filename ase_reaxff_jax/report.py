@@ -25,12 +25,13 @@ def too_close(atoms: Atoms, i: int, j: int, shift, r: float) -> Exception:
     )
 
 
-def check(atoms: Atoms, result, topology, neighbors, options: Options) -> None:
+def check(atoms: Atoms, result, neighbors, options: Options) -> None:
     """Raises unless the result can be trusted."""
     if result.shortest < SHORTEST:
-        bond, bonds = int(result.shortest_bond), topology.bonds
-        i, j, image = (int(part[bond]) for part in (bonds.i, bonds.j_atom, bonds.j))
+        pair = int(result.shortest_pair)
+        i, image = int(neighbors.close_i[pair]), int(neighbors.close_j[pair])
         shift = np.asarray(neighbors.shift)  # of atoms too: into the cell
+        j = int(neighbors.source[image])
         raise too_close(atoms, i, j, shift[image] - shift[i], float(result.shortest))
     if options.charge_model == "eem":
         _check_charges(atoms, result.solution, options)
@@ -87,9 +88,22 @@ def _soft_elements(force_field: ForceField) -> str:
     return f"; eta < 7.2 gamma: {', '.join(soft)}" if soft else ""
 
 
+def _sizes(atoms: int, room: dict[str, int] | None) -> str:
+    if room is None:
+        return ""
+    pairs = atoms * room["width"]
+    hydrogen_bonds = room["hydrogen_bonds"] * room["acceptors"]
+    # A few arrays of doubles, and the list itself.
+    bytes_needed = 40 * pairs + 80 * (room["torsions"] + room["angles"])
+    return (
+        f", {pairs} non-bonded pairs, {room['angles']} angles, {room['torsions']} "
+        f"torsions, {hydrogen_bonds} hydrogen bonds (about {bytes_needed / 1e9:.2g} GB)"
+    )
+
+
 @contextlib.contextmanager
-def memory(atoms: int):
-    """Says what did not fit where memory runs out."""
+def memory(atoms: int, room: dict[str, int] | None = None):
+    """Says what did not fit where memory runs out; `room` is that of each list."""
     try:
         yield
     except CalculationFailed:
@@ -99,7 +113,8 @@ def memory(atoms: int):
             raise
         first_line = (str(error) or "MemoryError").splitlines()[0]
         raise CalculationFailed(
-            f"the device ran out of memory with {atoms} atoms: {first_line}. Use "
-            "dtype='float32', a smaller skin, or a device with more memory; on a GPU "
-            "see also XLA_PYTHON_CLIENT_PREALLOCATE in jax's documentation."
+            f"the device ran out of memory with {atoms} atoms{_sizes(atoms, room)}: "
+            f"{first_line}. Use dtype='float32', a smaller skin, or a device with more "
+            "memory; on a GPU see also XLA_PYTHON_CLIENT_PREALLOCATE in jax's "
+            "documentation."
         ) from error

@@ -14,6 +14,7 @@ CHOICES = {
     "charge_model": ("eem", "fixed"),
     "charge_method": ("auto", "direct", "iterative"),
     "dtype": tuple(DTYPES),
+    "neighbors": ("auto", "vesin"),
     "missing_bonds": ("error", "ignore"),
     "implementation": ("fused", "reference"),
 }
@@ -34,6 +35,7 @@ class Settings:
     dtype: Any
     skin: Any  # Å
     bond_skin: Any  # Å
+    neighbors: Any  # of the lists that there are, "auto" takes the one
     missing_bonds: Any
     implementation: Any
     device: Any

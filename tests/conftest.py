@@ -18,6 +18,8 @@ CACHE = Path(__file__).parents[1] / ".cache" / "compiled"
 os.environ["REAXFF_JAX_CACHE"] = str(CACHE)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
 os.environ["MPLBACKEND"] = "agg"
+# Else XLA complains of every cached program that this processor made itself.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 jax.config.update("jax_enable_x64", False)
 jax.config.update("jax_numpy_rank_promotion", "raise")

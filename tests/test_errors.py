@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.calculator import (
     CalculationFailed,
     InputError,
@@ -14,7 +15,7 @@ from ase.calculators.calculator import (
 )
 from small import SMALL, moist_methane, rattled, with_calculator
 
-from ase_reaxff_jax import JaxReaxFF, errors
+from ase_reaxff_jax import JaxReaxFF, errors, lists
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefields import load
 
@@ -37,6 +38,22 @@ def test_a_pair_without_a_bond_row_is_named_with_its_distance():
     with pytest.raises(InputError, match=message):
         energy(atoms, "lg")
     assert np.isfinite(energy(atoms, "lg", missing_bonds="ignore"))
+
+
+def test_a_pair_without_a_bond_row_is_found_in_whatever_cell_its_atoms_are():
+    atoms = Atoms("CS", [[0, 0, 0], [0, 0, 2.5]], cell=[30, 30, 30], pbc=True)
+    atoms.positions += [[60, 0, 0], [0, -30, 30]]
+    with pytest.raises(InputError, match=r"row for S-C.* 2\.50 Å apart"):
+        energy(atoms, "lg")
+    atoms.positions[1] += [0, 0, 3.0]
+    assert np.isfinite(energy(atoms, "lg"))
+
+
+def test_a_list_that_is_too_short_after_it_was_made_to_fit_gives_no_energy(monkeypatch):
+    monkeypatch.setattr(lists, "larger_room", lambda room, needed, together: room)
+    dense = bulk("C", "diamond", a=3.0)
+    with pytest.raises(errors.CapacityError, match=r"needed .*'width': \d+.* room"):
+        energy(dense)
 
 
 def test_angles_and_torsions_without_a_row_are_logged_once(caplog):

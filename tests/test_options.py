@@ -61,7 +61,8 @@ def test_running_out_of_memory_says_what_did_not_fit(monkeypatch, fault):
     for program in ("evaluate", "evaluate_batch"):
         monkeypatch.setattr(programs, program, failing)
     calc, water = JaxReaxFF("cho"), rattled("H2O")
-    message = r"out of memory with 3 atoms: .*dtype='float32'.*PREALLOCATE"
+    sizes = r"with 3 atoms, \d+ non-bonded pairs, .* GB\)"
+    message = rf"out of memory {sizes}: .*dtype='float32'.*PREALLOCATE"
     for compute in (calc.get_potential_energy, calc.get_hessian):
         with pytest.raises(CalculationFailed, match=message):
             compute(water)
