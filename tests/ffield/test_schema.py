@@ -10,7 +10,8 @@ from ase_reaxff_jax.ffield.schema import (
 def test_sections_have_the_widths_of_the_format():
     widths = {name: len(section.names) for name, section in SECTIONS.items()}
     assert widths == dict(
-        general=41, atom=34, bond=16, off_diagonal=7, angle=7, torsion=7, hydrogen_bond=4
+        general=41, atom=34, bond=16, off_diagonal=7, angle=7, torsion=7,
+        hydrogen_bond=4,
     )  # fmt: skip
     assert list(BY_NUMBER) == [1, 2, 3, 4, 5, 6, 7]
 
