@@ -86,25 +86,29 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
             iterations=options.charge_iterations,
         )
 
+    atoms = len(equations.diagonal)
+
     def bordered(unknown):
-        x, mu = unknown[:-1], unknown[-1]
+        x, mu, outcome = jnp.split(unknown, [atoms, atoms + 1])
         first = jnp.where(equations.mask, equations.times(x) + mu, x)
-        return jnp.append(first, jnp.sum(x))
+        return jnp.concatenate([first, jnp.sum(x)[None], outcome])
 
     def solve(b, total, scale, guess) -> Equilibrated:
         b = jnp.where(equations.mask, b, 0.0)
         start = jax.lax.stop_gradient((scale, guess))
 
         def inverse(_, right):
-            x, mu, outcome = invert(right[:-1], right[-1], *start)
-            return jnp.append(x, mu), outcome
+            x, mu, outcome = invert(right[:atoms], right[atoms], *start)
+            return jnp.concatenate([x, mu[None], outcome.packed(x.dtype)])
 
-        # One array: of several right-hand sides jax can only transpose all or none.
-        solution, outcome = jax.lax.custom_linear_solve(
-            bordered, jnp.append(b, total), inverse, symmetric=True, has_aux=True
-        )
+        # One array: of several right-hand sides jax can only transpose all or none. The
+        # outcome travels as further unknowns: `vmap` of a derivative would give each
+        # tangent an outcome of its own if it were what jax calls auxiliary data.
+        right = jnp.concatenate([b, total[None], jnp.zeros(Outcome.SIZE, b.dtype)])
+        solution = jax.lax.custom_linear_solve(bordered, right, inverse, symmetric=True)
         # Without it, derivatives by charges of padding would enter the transpose.
-        x = jnp.where(equations.mask, solution[:-1], 0.0)
-        return Equilibrated(x, solution[-1], outcome)
+        x = jnp.where(equations.mask, solution[:atoms], 0.0)
+        outcome = Outcome.unpacked(jax.lax.stop_gradient(solution[atoms + 1 :]))
+        return Equilibrated(x, solution[atoms], outcome)
 
     return solve

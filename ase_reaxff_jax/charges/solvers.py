@@ -6,7 +6,7 @@ outcome. Padding (mask False) takes no part.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,6 +22,24 @@ class Outcome(eqx.Module):
     converged: Bool[Array, ""]
     indefinite: Bool[Array, ""]  # the matrix was found not to be positive definite
     worst: Int[Array, ""]  # where the residual is largest
+
+    SIZE: ClassVar[int] = 5
+
+    def packed(self, dtype) -> Float[Array, " 5"]:
+        """All of it as floating-point numbers."""
+        return jnp.stack([x.astype(dtype) for x in jax.tree.leaves(self)])
+
+    @classmethod
+    def unpacked(cls, numbers: Float[Array, " 5"]) -> "Outcome":
+        """What `packed` has made numbers of."""
+        residual, iterations, converged, indefinite, worst = numbers
+        return cls(
+            residual=residual,
+            iterations=iterations.astype(jnp.int32),
+            converged=converged > 0,
+            indefinite=indefinite > 0,
+            worst=worst.astype(jnp.int32),
+        )
 
 
 def direct(
