@@ -39,7 +39,7 @@ Tolerance = Annotated[
 Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool | None) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -52,12 +52,13 @@ def _options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,
+    # None while typer only shows a help page.
     version: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--version", callback=_version, is_eager=True, help="Show the version."
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Options that every command has."""
 
@@ -164,8 +165,8 @@ def forcefields(
         cli_forcefields.show_all()
     else:
         cli_forcefields.show_one(name)
-    if lint:
-        cli_forcefields.show_findings(name)
+        if lint:
+            cli_forcefields.show_findings(name)
 
 
 @app.command(epilog="Example: reaxff-jax convert quartz.cif quartz.extxyz")

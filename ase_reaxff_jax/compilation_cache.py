@@ -59,7 +59,7 @@ def _hide_messages_of_loading() -> None:
     that is set and taken back leaves its mark only there: jax's own loggers return to
     what they were. "1" is what jax sets the variable to by itself.
     """
-    level = jax.config.jax_logging_level
+    level = jax.config.values["jax_logging_level"]
     if level != "NOTSET" or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1":
         return
     jax.config.update("jax_logging_level", "CRITICAL")

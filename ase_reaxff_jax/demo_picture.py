@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -26,7 +27,7 @@ def draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style = {
+    style: dict[Any, Any] = {
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
@@ -37,7 +38,8 @@ def draw(
     with rc_context(style):
         figure = Figure(figsize=(8, 10), layout="constrained")
         FigureCanvasAgg(figure)
-        above, below = figure.subfigures(2, height_ratios=(1, 2.4))
+        parts: Any = figure.subfigures(2, height_ratios=(1, 2.4))
+        above, below = parts
         time = rows["time_fs"]
         above.suptitle("Hydrogen burns: ReaxFF (cho), constant energy", weight="bold")
         for axes, snapshot, when in zip(
@@ -104,7 +106,7 @@ def draw_energies(axes, rows: dict[str, np.ndarray]) -> None:
 
 def draw_molecules(axes, time: np.ndarray, species: list[Counter[str]]) -> None:
     """How many there are of the commonest molecules."""
-    total = Counter()
+    total: Counter[str] = Counter()
     for found in species:
         total += found
     names = [name for name, _ in total.most_common(SHOWN)]

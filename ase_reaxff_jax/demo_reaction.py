@@ -23,11 +23,11 @@ from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.demo_picture import draw
 
 BONDED = 0.3  # bond order from which two atoms count as one molecule
-TEMPERATURE = 3000.0  # K, at the start
+TEMPERATURE = 3500.0  # K, at the start
 TIMESTEP = 0.1  # fs; hot hydrogen needs a short one
-STEPS = 1500
+STEPS = 1200
 SAMPLE_EVERY = 10  # steps
-SPACING = 2.7  # Å between the centres of molecules at the start
+SPACING = 3.0  # Å between the centres of molecules at the start
 
 
 def mixture(cells: int = 3) -> Atoms:
@@ -54,7 +54,7 @@ def molecules(orders: scipy.sparse.sparray, symbols: list[str]) -> Counter[str]:
     """Formulas of the molecules and how many of each there are."""
     bonds = bonded(orders)
     count, label = scipy.sparse.csgraph.connected_components(bonds, directed=False)
-    members = [[] for _ in range(count)]
+    members: list[list[str]] = [[] for _ in range(count)]
     for symbol, k in zip(symbols, label, strict=True):
         members[k].append(symbol)
     return Counter(f"{Formula.from_list(m):hill}" for m in members)

@@ -1,193 +1,140 @@
 """The energy as a pure function, for jax's transformations and for jax-md.
 
-Lists are made on the host, also under `jit`: `update` calls back when, and only when,
-atoms have moved too far. A list that has overflowed, or that is out of date, makes the
-energy NaN; it never makes it wrong.
+Numbers are as precise as the positions are: float64 inside `jax.enable_x64(True)`, else
+float32, whatever the calculator's own `dtype`. A list that has overflowed, or is out of
+date, makes the energy NaN; it never makes it wrong.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import InputError
 from jaxtyping import Array, Bool, Float
 
-from ase_reaxff_jax import inputs
-from ase_reaxff_jax import neighbors as nb
+from ase_reaxff_jax import programs
+from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.mixing import mix
-from ase_reaxff_jax.programs import close_order_bounds
+from ase_reaxff_jax.functional_lists import (
+    Interactions,
+    Structure,
+    in_precision,
+    sensible,
+)
+from ase_reaxff_jax.mixing import Parameters
+from ase_reaxff_jax.precision import REACHABLE
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 
 class NeighborFn(NamedTuple):
-    """`allocate(R, box=None)` on the host, `update(R, neighbor, box=None)` anywhere."""
+    """Makes interaction lists, as jax-md's neighbour functions do.
 
-    allocate: Callable[..., "Interactions"]
-    update: Callable[..., "Interactions"]
+    `allocate(R, extra_capacity=0, box=None)` decides how long they are and runs on the
+    host only; `update(R, neighbor, box=None)` keeps the lengths and runs anywhere.
+    """
 
-
-class Interactions(eqx.Module):
-    """All lists of one structure, and where they were made."""
-
-    neighbors: nb.Neighbors
-    topology: Topology
-    positions: Float[Array, "atoms 3"]  # of the topology, Å
-    cell: Float[Array, "3 3"]
-
-    @property
-    def did_buffer_overflow(self) -> Bool[Array, ""]:
-        """Whether a list is incomplete; then `allocate` again."""
-        return self.neighbors.overflow | self.topology.overflow
+    allocate: Callable[..., Interactions]
+    update: Callable[..., Interactions]
 
 
 def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
     """`(neighbor_fn, energy_fn)` for the elements, cell and charge of `atoms`."""
-    structure = _Structure(engine, atoms)
-    return NeighborFn(structure.allocate, structure.update), structure.energy
+    structure = Structure(engine, atoms)
+    options = engine.options(len(atoms))
 
-
-class _Structure:
-    """What stays fixed: elements, periodicity, total charge, and the default cell."""
-
-    def __init__(self, engine: Engine, atoms: Atoms):
-        inputs.check_geometry(atoms)
-        self.engine, self.atoms = engine, atoms.copy()
-        self.species = inputs.species_of(atoms, engine.force_field)
-        self.cell = inputs.kernel_cell(atoms)
-        self.reach = engine.lists.reach(self.species)
-        self.total_charge = engine.total_charge(atoms)
-        self.charges = atoms.get_initial_charges()
-        self.options = engine.options(len(atoms))
-        self.parameters = jax.tree.map(np.asarray, engine.parameters)
-
-    def _system(self, R, box) -> System:
-        cell = self.cell.astype(R.dtype) if box is None else jnp.asarray(box).T
-        return System(
-            positions=R,
-            cell=jnp.where(self.atoms.pbc[:, None], cell, jnp.zeros((), R.dtype)),
-            species=jnp.asarray(self.species),
-            mask=jnp.ones(len(self.species), bool),
-            total_charge=jnp.asarray(self.total_charge, R.dtype),
-        )
-
-    def _parameters(self, force_field: ForceField | None, dtype):
-        if force_field is None:
-            return jax.tree.map(lambda x: _cast(x, dtype), self.parameters)
-        return mix(jax.tree.map(lambda x: _cast(x, dtype), force_field))
-
-    def energy(
-        self,
-        R: Float[Array, "atoms 3"],
+    @jax.jit
+    def energy_fn(
+        R: Float[AnyArray, "atoms 3"],
         neighbor: Interactions,
-        box: Float[Array, "3 3"] | None = None,
+        box=None,
         force_field: ForceField | None = None,
+        perturbation=None,
+        kT=None,
     ) -> Float[Array, ""]:
-        """Energy in eV at positions R in Å; NaN where `neighbor` does not cover R."""
-        R = jnp.asarray(R)
-        system = self._system(R, box)
-        if self.options.charge_model == "fixed":
-            guess = jnp.stack(
-                [jnp.asarray(self.charges, R.dtype), jnp.zeros(len(R), R.dtype)]
-            )
+        """Energy in eV at positions R in Å; NaN where `neighbor` does not cover them.
+
+        Args:
+            R: Cartesian positions, Å; not necessarily inside the cell.
+            neighbor: Lists, from `neighbor_fn`.
+            box: Lattice vectors as columns, Å, `atoms.cell.array.T`, or the edges of a
+                rectangular cell; as in jax-md. None is the cell of `atoms`. Positions
+                do not move along with it.
+            force_field: Parameters to use; None is the calculator's. Only numbers may
+                differ, and not so much that the lists lack interactions; the form of
+                the energy (inner wall, C2 correction, ...) stays the calculator's.
+            perturbation: Deformation P of positions and cell, (3, 3) or a number, as in
+                jax-md: each vector x becomes P x. With V the volume, the stress is
+                1/V d/dP energy_fn(R, neighbor, perturbation=P) at P = 1.
+            kT: Not used: some of jax-md's thermostats pass it on.
+        """
+        if neighbor.structure.identity != structure.identity:
+            raise InputError("`neighbor` was made for another structure or calculator")
+        system = structure.system(R, box, perturbation)
+        dtype = system.positions.dtype
+        current = None
+        if force_field is None:
+            parameters = in_precision(structure.parameters, dtype)
         else:
-            guess = jnp.zeros((2, len(R)), R.dtype)
+            _check(force_field, engine.force_field)
+            current = programs.prepare(in_precision(force_field, dtype))
+            parameters = current[0]
+        # Single precision does not reach every tolerance.
+        reachable = max(options.charge_tolerance, REACHABLE[dtype.name])
+        form = replace(options, charge_tolerance=reachable)
+        guess = jnp.zeros((2, len(R)), dtype)
+        if options.charge_model == "fixed":
+            guess = guess.at[0].set(jnp.asarray(structure.charges, dtype))
         energy, solution = total_energy(
-            self._parameters(force_field, R.dtype),
-            system,
-            neighbor.neighbors,
-            neighbor.topology,
-            self.options,
-            guess,
+            parameters, system, neighbor.neighbors, neighbor.topology, form, guess
         )
-        position, cell = jax.lax.stop_gradient((R, system.cell))
-        usable = solution.converged & ~self._outdated(neighbor, position, cell, 1.0)
+        fixed = jax.lax.stop_gradient((system, neighbor, current))
+        usable = solution.converged & _covered(structure, *fixed)
+        # A product and not a selection: the forces must not be numbers either.
         return energy * KCAL_PER_MOL * jnp.where(usable, 1.0, jnp.nan)
 
-    def _outdated(self, neighbor: Interactions, R, cell, share: float):
-        """Whether atoms have used up this share of either skin."""
-        settings, reach = self.engine.settings, self.reach
-        bonded = max(reach.close, reach.hydrogen)
-        far = nb.stale(
-            neighbor.neighbors, R, cell,
-            reach=max(reach.far, bonded), skin=share * settings.skin,
-        )  # fmt: skip
-        near = nb.moved_too_far(
-            neighbor.positions, neighbor.cell, R, cell,
-            reach=bonded, skin=share * settings.bond_skin,
-        )  # fmt: skip
-        return far | near
+    return NeighborFn(structure.allocate, structure.update), energy_fn
 
-    def allocate(self, R, box=None, extra_capacity: float = 1.25) -> Interactions:
-        """Lists at positions R (Å), with room to grow; not under `jit`."""
-        R = np.asarray(R)
-        system = jax.tree.map(np.asarray, self._system(R, box))
-        lists = self.engine.lists
 
-        def roomier(record):
-            return {k: int(v * extra_capacity) for k, v in record.capacity.items()}
-
-        found = lists.build_neighbors(R, system.cell, self.species, {})[0]
-        neighbors = lists.build_neighbors(R, system.cell, self.species, roomier(found))[
-            0
-        ]
-        bound, images = jax.jit(self._bounds)(R, system.cell, neighbors)
-        found = lists.build_topology(bound, images, neighbors, self.species, {})
-        topology = lists.build_topology(
-            bound, images, neighbors, self.species, roomier(found)
-        )
-        made = Interactions(neighbors, topology, R, system.cell)
-        return jax.tree.map(jnp.asarray, made)
-
-    def update(self, R, neighbor: Interactions, box=None) -> Interactions:
-        """Lists that cover positions R: the same ones while atoms have moved little."""
-        R = jnp.asarray(R)
-        cell = self._system(R, box).cell
-        # Half of the skin is left for the step that follows.
-        return jax.lax.cond(
-            self._outdated(neighbor, R, cell, 0.5), self._renewed, lambda *x: x[2],
-            R, cell, neighbor,
-        )  # fmt: skip
-
-    def _renewed(self, R, cell, neighbor: Interactions) -> Interactions:
-        room = neighbor.neighbors.capacity
-        lists, species = self.engine.lists, self.species
-
-        def neighbors_at(R, cell):
-            return lists.build_neighbors(R, cell, species, room, grow=False)[0]
-
-        neighbors = jax.pure_callback(
-            neighbors_at, neighbor.neighbors, R, cell, vmap_method="sequential"
-        )
-        bound, images = self._bounds(R, cell, neighbors)
-        bonded_room = neighbor.topology.capacity
-
-        def topology_at(bound, images, host):
-            return lists.build_topology(
-                bound, images, host, species, bonded_room, grow=False
-            )
-
-        topology = jax.pure_callback(
-            topology_at, neighbor.topology, bound, images, neighbors,
-            vmap_method="sequential",
-        )  # fmt: skip
-        return Interactions(neighbors, topology, R, cell)
-
-    def _bounds(self, R, cell, neighbors: nb.Neighbors):
-        system = self._system(R, cell.T)
-        parameters = self._parameters(None, R.dtype)
-        return close_order_bounds(
-            parameters, system, neighbors, self.engine.settings.bond_skin
+def _check(force_field: ForceField, own: ForceField) -> None:
+    given: Any = jax.tree.structure(force_field)
+    if given != jax.tree.structure(own):
+        raise InputError(
+            "`force_field` must have the elements and rows of the calculator's; only "
+            "its numbers may differ"
         )
 
 
-def _cast(x, dtype):
-    """Floating-point numbers in the precision of the positions."""
-    return x if jnp.result_type(x) == bool else jnp.asarray(x, dtype)
+def _covered(
+    structure: Structure,
+    system: System,
+    neighbor: Interactions,
+    current: tuple[Parameters, Float[Array, "types types"]] | None,
+) -> Bool[Array, ""]:
+    """Whether the lists hold every interaction at this geometry.
+
+    `current`: parameters that the lists were not made for, and their bonds' reach.
+    """
+    outdated = structure.near_outdated(system, neighbor)
+    if current is None:
+        outdated |= structure.far_outdated(system, neighbor)
+        return ~outdated & sensible(system)
+    # Part of the skin is for pairs that are in reach with these parameters only.
+    outdated |= structure.far_outdated(system, neighbor, 0.75)
+    parameters, reach = current
+    present, lists = np.unique(structure.species), structure.engine.lists
+    longest = jnp.max(reach[np.ix_(present, present)])
+    further = jnp.maximum(
+        parameters.general.swb - structure.reach.far, longest - structure.reach.close
+    )
+    complete = ~outdated & sensible(system) & (further <= 0.2 * lists.settings.skin)
+    # What makes a candidate grows with the bounds of the orders; see `topology_build`.
+    bound, _ = programs.close_order_bounds(parameters, system, neighbor.neighbors, 0.0)
+    role = jnp.trunc(parameters.atom.p_hbond) == lists.role
+    return complete & jnp.all(bound <= neighbor.bound) & jnp.all(role)

@@ -86,7 +86,7 @@ def image_positions(
     return jnp.concatenate([images, jnp.full((1, 3), FAR_AWAY, positions.dtype)])
 
 
-def stale(neighbors: Neighbors, positions, cell, *, reach: float, skin: float):
+def stale(neighbors: Neighbors, positions, cell, *, reach, skin):
     """Whether pairs may be missing from lists made with this reach and skin (Å)."""
     return moved_too_far(
         neighbors.reference_positions,
@@ -104,8 +104,8 @@ def moved_too_far(
     positions: Float[AnyArray, "atoms 3"],
     cell: Float[AnyArray, "3 3"],
     *,
-    reach: float,
-    skin: float,
+    reach: Float[AnyArray, ""] | float,
+    skin: Float[AnyArray, ""] | float,
 ) -> Bool[AnyArray, ""] | np.bool_:
     """Whether two atoms may have come within `reach` from beyond `reach + skin` (Å).
 
@@ -135,14 +135,14 @@ def renew(
     """
 
     def host(positions_bits, cell_bits):
-        numbers = (_from_bits(b, cell.dtype) for b in (positions_bits, cell_bits))
+        numbers = (from_bits(b, cell.dtype) for b in (positions_bits, cell_bits))
         return _without_references(make(*numbers))
 
     lists = jax.pure_callback(
         host,
         _without_references(neighbors),
-        _to_bits(positions),
-        _to_bits(cell),
+        to_bits(positions),
+        to_bits(cell),
         vmap_method="sequential",
     )
     return eqx.tree_at(
@@ -159,11 +159,13 @@ def _without_references(neighbors: Neighbors) -> Neighbors:
     )
 
 
-def _to_bits(x: Float[Array, "..."]) -> Int[Array, "..."]:
+def to_bits(x: Float[Array, "..."]) -> Int[Array, "..."]:
+    """The same bits as integers of 32 bits, one or two for each number."""
     return jax.lax.bitcast_convert_type(x, jnp.int32)
 
 
-def _from_bits(bits, dtype) -> Float[np.ndarray, "..."]:
+def from_bits(bits, dtype) -> Float[np.ndarray, "..."]:
+    """The numbers that `to_bits` had taken, on the host."""
     numbers = np.ascontiguousarray(bits).view(dtype)
     return numbers[..., 0] if dtype.itemsize > bits.itemsize else numbers
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from hypothesis import settings
 
 # Compiled programs, kept between runs and shared by the processes of one run; examples
 # and the command line, run as processes of their own, find it by the variables.
@@ -28,6 +29,15 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
+# The same examples every time: a failure is one of the change that is tested.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+# Linux gives a process 65,530 memory maps, and each compiled program takes dozens.
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 30_000
+
+
 def pytest_collection_modifyitems(items):
     """Skips what this machine cannot run, and says why."""
     from lammps_oracle import why_unavailable
@@ -41,6 +51,14 @@ def pytest_collection_modifyitems(items):
         for marker, reason in missing.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def compiled_programs_leave_room_for_more():
+    """Drops them before the operating system refuses memory for another."""
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

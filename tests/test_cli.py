@@ -160,12 +160,19 @@ def test_convert_takes_all_frames_of_a_structure_file(run, tmp_path):
     assert len(read("two.traj", ":")) == 2
 
 
+def test_a_data_file_of_lammps_is_known_by_its_name(run, tmp_path):
+    write(tmp_path / "zno.cif", bulk("ZnO", "wurtzite", a=3.25, c=5.2))
+    assert run("convert", "zno.cif", "data.zno")[0] == 0
+    assert run("convert", "data.zno", "back.extxyz")[0] == 0
+    assert read("back.extxyz").symbols.formula.count() == {"Zn": 2, "O": 2}
+
+
 @pytest.mark.parametrize(
     ("words", "culprit"),
     [
         (["energy", "nothing.xyz", "-f", "cho"], "nothing.xyz"),
         (["energy", "water.xyz", "-f", "choo"], "choo"),
-        (["energy", "water.xyz", "-f", "auo"], "H"),
+        (["energy", "water.xyz", "-f", "ci-reax.CH"], "O"),
         (["energy", "water.xyz", "-f", "cho", "--dtype", "float16"], "float16"),
         (["energy", "broken.xyz", "-f", "cho"], "broken.xyz"),
         (["energy", "water.xyz", "-f", "cho", "-o", "no/folder.xyz"], "no"),
@@ -173,6 +180,8 @@ def test_convert_takes_all_frames_of_a_structure_file(run, tmp_path):
         (["relax", "water.xyz", "-f", "cho", "-o", "no/a.xyz"], "no"),
         (["relax", "water.xyz", "-f", "cho", "-o", "a.xyz", "--optimizer", "cg"], "cg"),
         (["relax", "water.xyz", "-f", "cho", "-o", "a.xyz", "--pressure", "1"], "cell"),
+        (["relax", "water.xyz", "-f", "cho", "-o", "a.xyz", "--fmax", "0"], "fmax"),
+        (["energy", "water.xyz", "-f", "cho", "-o", "a.nothing"], "a.nothing"),
         (["convert", "water.xyz", "out.nothing"], "out.nothing"),
         (["forcefields", "--lint"], "name"),
         (["forcefields", "broken.xyz"], "broken.xyz"),

@@ -1,3 +1,7 @@
+import logging
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -62,3 +66,32 @@ def test_the_default_is_the_users_cache_folder(
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setenv(variable, str(tmp_path))
     assert compilation_cache.default_path() == tmp_path / expected
+
+
+PROGRAM = """
+import sys
+import jax, jax.numpy as jnp
+from ase_reaxff_jax import compilation_cache
+compilation_cache.enable(sys.argv[1])
+print(jax.jit(lambda x: jnp.sin(x) @ jnp.cos(x))(jnp.ones((40, 40)))[0, 0])
+"""
+
+
+def test_a_second_process_finds_the_program_and_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.setenv("JAX_RAISE_PERSISTENT_CACHE_ERRORS", "1")
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    kept = []
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        kept.append({file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()})
+    assert kept[0] == kept[1] != {}
+
+
+def test_jaxs_own_loggers_are_left_as_they_were(tmp_path):
+    logger = logging.getLogger("jax")
+    before = jax.config.values["jax_logging_level"], logger.level, list(logger.handlers)
+    compilation_cache.enable(tmp_path)
+    after = jax.config.values["jax_logging_level"], logger.level, list(logger.handlers)
+    assert after == before

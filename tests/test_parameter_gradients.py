@@ -31,7 +31,7 @@ INCOMPARABLE = 0.02  # of all numbers: their differences cross a switch of the f
 SETTINGS = dict(
     charge=0.0, charge_model="eem", charge_tolerance=1e-12, charge_response=True,
     charge_method="direct", dtype="float64", skin=1.0, bond_skin=0.3,
-    missing_bonds="error", implementation="fused", device=None,
+    neighbors="auto", missing_bonds="error", implementation="fused", device=None,
 )  # fmt: skip
 
 NEVER_READ = (  # by this form of the energy

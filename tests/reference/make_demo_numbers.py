@@ -16,7 +16,7 @@ from lammps_oracle import ALWAYS_ZERO, evaluate, version  # noqa: E402
 
 from ase_reaxff_jax import demo  # noqa: E402
 
-NAMES = {"cho": "cho", "znoh": "ZnOH", "auo": "AuO"}  # in LAMMPS
+NAMES = {"cho": "cho", "znoh": "ZnOH"}  # in LAMMPS
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     for case in demo.CASES:
         result = evaluate(case.build(), NAMES[case.force_field])
         kept = {k: v for k, v in result.terms.items() if k not in ALWAYS_ZERO}
-        terms[case.force_field] = kept
+        terms[case.title] = kept
     about = f"LAMMPS {version()}, pair_style reaxff, charge tolerance 1e-12"
     path = ROOT / "ase_reaxff_jax" / demo.LAMMPS_NUMBERS
     text = json.dumps({"about": about, "terms_eV": terms}, indent=2)
