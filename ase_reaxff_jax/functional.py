@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.calculators.calculator import InputError
 from jaxtyping import Array, Bool, Float
 
+from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.energy import total_energy
@@ -121,19 +122,21 @@ def _covered(
 
     `current`: parameters that the lists were not made for, and their bonds' reach.
     """
-    outdated = structure.near_outdated(system, neighbor)
+    outdated = structure.far_outdated(system, neighbor)
+    outdated |= structure.near_outdated(system, neighbor)
+    complete = ~outdated & sensible(system)
     if current is None:
-        outdated |= structure.far_outdated(system, neighbor)
-        return ~outdated & sensible(system)
-    # Part of the skin is for pairs that are in reach with these parameters only.
-    outdated |= structure.far_outdated(system, neighbor, 0.75)
+        return complete
     parameters, reach = current
     present, lists = np.unique(structure.species), structure.engine.lists
-    longest = jnp.max(reach[np.ix_(present, present)])
-    further = jnp.maximum(
-        parameters.general.swb - structure.reach.far, longest - structure.reach.close
-    )
-    complete = ~outdated & sensible(system) & (further <= 0.2 * lists.settings.skin)
+    for made_for, needed in (
+        (structure.reach.far, parameters.general.swb),
+        (structure.reach.close, jnp.max(reach[np.ix_(present, present)])),
+    ):
+        complete &= ~nb.stale(
+            neighbor.neighbors, system.positions, system.cell,
+            reach=needed, skin=made_for + lists.settings.skin - needed,
+        )  # fmt: skip
     # What makes a candidate grows with the bounds of the orders; see `topology_build`.
     bound, _ = programs.close_order_bounds(parameters, system, neighbor.neighbors, 0.0)
     role = jnp.trunc(parameters.atom.p_hbond) == lists.role

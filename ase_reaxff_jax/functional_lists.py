@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from ase_reaxff_jax import inputs, programs, report
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax.arrays import AnyArray
-from ase_reaxff_jax.capacity import fitting
+from ase_reaxff_jax.capacity import SMALL_ATOMS, fitting
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
@@ -26,6 +26,8 @@ from ase_reaxff_jax.units import FAR_AWAY
 GROWTH = 1.25  # room in a list over what it holds when it is allocated
 GROWTH_OF_ROWS = 1.1  # the same for lists of rows, all as long as the longest
 ROWS = ("width", "acceptors")
+LEAST = dict(close=16, bonds=8, angles=32, torsions=64, hydrogen_bonds=4)
+"""Room per atom of small structures, in which a single new bond makes many entries."""
 MARGIN = 1.1  # of the orders of bonds, for other parameters than the calculator's
 USED = 0.5  # share of the skin at which `update` acts; the rest is for the next step
 
@@ -188,12 +190,14 @@ class Structure:
     def _room(self, needed: dict, extra: int) -> dict[str, int]:
         """Room in each list, in coarse steps: similar structures have the same."""
         atoms = len(self.species)
-        return {
-            name: fitting(name, int(GROWTH_OF_ROWS * n) + extra)
-            if name in ROWS
-            else fitting(name, int(GROWTH * n) + extra * atoms)
-            for name, n in needed.items()
-        }
+        least = LEAST if atoms <= SMALL_ATOMS else {}
+
+        def room(name, count):
+            if name in ROWS:
+                return int(GROWTH_OF_ROWS * count) + extra
+            return max(int(GROWTH * count) + extra * atoms, least.get(name, 0) * atoms)
+
+        return {name: fitting(name, room(name, n)) for name, n in needed.items()}
 
     def _bounds(self, system: System, neighbors: nb.Neighbors):
         dtype = system.positions.dtype

@@ -1,167 +1,213 @@
-"""`calc.jax_md(atoms)`: pure functions that jax transforms and jax-md integrates."""
+"""`calc.jax_md`: the energy and its lists as pure functions, beside the calculator."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ase import units
-from ase.build import bulk, molecule
-from ase.md.verlet import VelocityVerlet
+from ase.calculators.calculator import InputError
+from ase.stress import voigt_6_to_full_3x3_stress
+from functional_cases import (
+    BY_ALL,
+    CALC,
+    CRYSTAL,
+    CRYSTAL_ENERGY,
+    IN_CRYSTAL,
+    METHANOL,
+    METHANOL_ENERGY,
+    OF_METHANOL,
+    QUICK,
+    moved,
+    reference,
+)
+from small import SKEWED, moist_methane, rattled
 
 from ase_reaxff_jax import JaxReaxFF
-from ase_reaxff_jax.precision import scope
-
-CALC = JaxReaxFF("cho", charge_tolerance=1e-10)
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.02, seed=0)
-NEIGHBOR_FN, ENERGY_FN = CALC.jax_md(METHANOL)
+from ase_reaxff_jax.forcefields import load
 
 
 @pytest.fixture(autouse=True)
 def double_precision():
-    with scope("float64"):
+    with jax.enable_x64(True):
         yield
 
 
-@pytest.fixture
-def start():
-    """Positions and lists."""
+# Derivatives
+
+
+def test_energy_forces_and_stress_are_the_calculators():
+    neighbor = IN_CRYSTAL.allocate(CRYSTAL.positions)
+    cells = SKEWED, SKEWED @ (np.eye(3) + 0.004 * np.tri(3))
+    for k, cell in enumerate(cells):
+        R, box = jnp.asarray(moved(CRYSTAL, 0.05, seed=k)), jnp.asarray(cell.T)
+        neighbor = IN_CRYSTAL.update(R, neighbor, box=box)
+        energy, (gradient, by_box, by_deformation) = BY_ALL(
+            R, box, jnp.eye(3), neighbor
+        )
+        atoms = reference(CRYSTAL, R, cell)
+        stress = voigt_6_to_full_3x3_stress(atoms.get_stress()) * atoms.get_volume()
+        np.testing.assert_allclose(energy, atoms.get_potential_energy(), atol=1e-10)
+        np.testing.assert_allclose(-gradient, atoms.get_forces(), atol=1e-10)
+        np.testing.assert_allclose(by_deformation, stress, atol=1e-9)
+        # The box alone, and the positions that move along with it.
+        np.testing.assert_allclose(by_box @ box.T + gradient.T @ R, stress, atol=1e-9)
+    assert BY_ALL._cache_size() == 1, "new positions, box or lists must not recompile"
+
+
+def test_the_hessian_is_the_calculators():
+    neighbor = OF_METHANOL.allocate(METHANOL.positions)
     R = jnp.asarray(METHANOL.positions)
-    return R, NEIGHBOR_FN.allocate(R)
+    # `jax.hessian` is jacfwd of jacrev.
+    hessian = jax.jit(jax.hessian(METHANOL_ENERGY), compiler_options=QUICK)
+    found = hessian(R, neighbor).reshape(R.size, R.size)
+    np.testing.assert_allclose(found, CALC.get_hessian(METHANOL), atol=1e-9)
 
 
-def reference(**changes):
-    atoms = METHANOL.copy()
-    atoms.calc = CALC
-    return atoms
+@pytest.mark.parametrize("options", [{}, {"charge_method": "iterative"}])
+@pytest.mark.parametrize(
+    "second",
+    [
+        lambda f: jax.jacfwd(jax.jacfwd(f)),
+        lambda f: jax.jacrev(jax.jacfwd(f)),
+        lambda f: jax.jacrev(jax.jacrev(f)),
+    ],
+)
+def test_other_second_derivatives_can_be_traced(second, options):
+    water = rattled("H2O")
+    neighbor_fn, energy_fn = JaxReaxFF("cho", **options).jax_md(water)
+    neighbor = neighbor_fn.allocate(water.positions)
+    found = jax.eval_shape(second(energy_fn), jnp.asarray(water.positions), neighbor)
+    assert found.shape == (3, 3, 3, 3)
 
 
-def test_energy_and_forces_are_those_of_the_calculator(start):
-    R, neighbor = start
-    energy, gradient = jax.jit(jax.value_and_grad(ENERGY_FN))(R, neighbor=neighbor)
-    assert energy.dtype == np.float64
-    np.testing.assert_allclose(energy, reference().get_potential_energy(), rtol=1e-12)
-    np.testing.assert_allclose(-gradient, reference().get_forces(), atol=1e-9)
+def test_a_directional_derivative_is_the_slope_along_the_forces():
+    neighbor = OF_METHANOL.allocate(METHANOL.positions)
+    R, along = jnp.asarray(METHANOL.positions), jnp.asarray(moved(METHANOL, 1.0))
+
+    @jax.jit
+    def slope(R, along, neighbor):
+        return jax.jvp(lambda R: METHANOL_ENERGY(R, neighbor), (R,), (along,))
+
+    energy, found = slope(R, along, neighbor)
+    atoms = reference(METHANOL)
+    np.testing.assert_allclose(energy, atoms.get_potential_energy(), atol=1e-10)
+    np.testing.assert_allclose(found, -np.sum(atoms.get_forces() * along), atol=1e-9)
 
 
-def test_hessians_by_every_mode_are_that_of_the_calculator(start):
-    R, neighbor = start
-    expected = CALC.get_hessian(METHANOL)
-    for hessian in (jax.hessian(ENERGY_FN), jax.jacfwd(jax.jacrev(ENERGY_FN))):
-        found = jax.jit(hessian)(R, neighbor).reshape(R.size, R.size)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+def test_a_batch_of_structures_gives_what_each_gives_alone():
+    stack = jnp.stack([jnp.asarray(moved(METHANOL, 0.1, seed)) for seed in range(3)])
+    first = OF_METHANOL.allocate(METHANOL.positions)
+    lists = jax.vmap(OF_METHANOL.update, in_axes=(0, None))(stack, first)
+    assert lists.did_buffer_overflow.tolist() == [False] * 3
+    batch = jax.jit(jax.vmap(jax.value_and_grad(METHANOL_ENERGY)))
+    energies, gradients = batch(stack, lists)
+    for k, positions in enumerate(stack):
+        atoms = reference(METHANOL, positions)
+        np.testing.assert_allclose(
+            energies[k], atoms.get_potential_energy(), atol=1e-10
+        )
+        np.testing.assert_allclose(-gradients[k], atoms.get_forces(), atol=1e-10)
 
 
-def test_jvp_is_the_gradient_along_a_direction(start):
-    R, neighbor = start
-    along = jnp.asarray(np.random.default_rng(0).normal(size=R.shape))
-    _, slope = jax.jvp(lambda R: ENERGY_FN(R, neighbor), (R,), (along,))
-    expected = jnp.sum(jax.grad(ENERGY_FN)(R, neighbor) * along)
-    np.testing.assert_allclose(slope, expected, rtol=1e-9)
+def test_lists_allocated_one_by_one_can_be_stacked():
+    lists = [OF_METHANOL.allocate(moved(METHANOL, 0.1, seed)) for seed in range(5)]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *lists)
+    assert stacked.positions.shape == (5, len(METHANOL), 3)
 
 
-def test_vmap_over_structures_equals_a_loop(start):
-    R, neighbor = start
-    moves = 0.01 * np.random.default_rng(1).normal(size=(3, *R.shape))
-    several = R[None] + jnp.asarray(moves)
-    batch = jax.vmap(ENERGY_FN, (0, None))(several, neighbor)
-    one_by_one = [ENERGY_FN(x, neighbor) for x in several]
-    np.testing.assert_allclose(batch, jnp.stack(one_by_one), rtol=1e-12)
+# Parameters
+
+PARAMETERS = [
+    "general p_boc1", "atom C chi", "atom O eta", "atom H gamma", "atom C epsilon",
+    "bond C O De_s", "bond C H p_be1", "off_diagonal C O r_s", "angle H C H theta_00",
+    "torsion H C O H V2",
+]  # fmt: skip
 
 
-def test_the_gradient_by_parameters_is_that_of_differences(start):
-    R, neighbor = start
+def test_the_gradient_by_every_parameter_is_finite_and_matches_differences():
+    neighbor = OF_METHANOL.allocate(METHANOL.positions)
+    R, numbers = jnp.asarray(METHANOL.positions), CALC.force_field
+    names = {name for _, name in numbers.addresses()}
+    chosen = [name for name in PARAMETERS if name in names]
+    assert len(chosen) >= 8
 
+    @jax.jit
     def energy(force_field):
-        return ENERGY_FN(R, neighbor=neighbor, force_field=force_field)
+        return METHANOL_ENERGY(R, neighbor, force_field=force_field)
 
-    gradient = jax.jit(jax.grad(energy))(CALC.force_field)
-    names = ("bond C O De_s", "atom O chi", "atom H eta", "angle H C H theta_00")
-    for name in names:
-        value, h = CALC.force_field.at(CALC.force_field.locate(name)), 1e-5
-        up, down = (energy(CALC.force_field.replace(name, value + x)) for x in (h, -h))
-        found = gradient.at(gradient.locate(name))
-        np.testing.assert_allclose(found, (up - down) / (2 * h), rtol=1e-5, atol=1e-8)
-
-
-def test_a_deformation_gives_the_stress():
-    crystal = bulk("C", "diamond", a=3.6)
-    crystal.positions += [[0.03, 0.01, 0.0], [0.0, 0.0, 0.0]]
-    neighbor_fn, energy_fn = CALC.jax_md(crystal)
-    R = jnp.asarray(crystal.positions)
-    neighbor = neighbor_fn.allocate(R)
-    crystal.calc = CALC
-
-    def deformed(P):
-        return energy_fn(R, neighbor, perturbation=P)
-
-    stress = jax.grad(deformed)(jnp.eye(3)) / crystal.get_volume()
-    expected = crystal.get_stress(voigt=False)
-    np.testing.assert_allclose(0.5 * (stress + stress.T), expected, atol=1e-10)
-    box = jnp.asarray(crystal.cell.array.T)
-    np.testing.assert_allclose(
-        energy_fn(R, neighbor, box=box), crystal.get_potential_energy(), rtol=1e-12
-    )
+    gradient = jax.jit(jax.grad(energy), compiler_options=QUICK)(numbers)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+    for name in chosen:
+        address = numbers.locate(name)
+        value, h = numbers.at(address), 1e-4
+        up, down = (energy(numbers.replace(name, value + d)) for d in (h, -h))
+        slope = (up - down) / (2 * h)
+        np.testing.assert_allclose(
+            gradient.at(address), slope, rtol=1e-6, atol=1e-8, err_msg=name
+        )
 
 
-def test_lists_that_do_not_cover_the_positions_give_no_number(start):
-    R, neighbor = start
-    moved = R.at[0, 0].add(0.6)
-    assert jnp.isnan(ENERGY_FN(moved, neighbor))
-    assert jnp.isnan(jax.grad(ENERGY_FN)(moved, neighbor)).all()
-    renewed = NEIGHBOR_FN.update(moved, neighbor)
-    assert not renewed.did_buffer_overflow
-    atoms = METHANOL.copy()
-    atoms.positions = np.asarray(moved)
-    atoms.calc = CALC
-    expected = atoms.get_potential_energy()
-    np.testing.assert_allclose(ENERGY_FN(moved, renewed), expected, rtol=1e-12)
+def test_other_parameters_give_their_own_energy_or_none():
+    neighbor = OF_METHANOL.allocate(METHANOL.positions)
+    R, numbers = jnp.asarray(METHANOL.positions), CALC.force_field
+    known = 0
+    for factor in (0.97, 1.02, 1.1, 1.4):
+        changed = numbers
+        for name in ("off_diagonal C O r_s", "atom C r_s", "atom H r_s"):
+            value = numbers.at(numbers.locate(name))
+            changed = changed.replace(name, factor * value)
+        energy = METHANOL_ENERGY(R, neighbor, force_field=changed)
+        if np.isnan(energy):
+            continue
+        known += 1
+        other = reference(METHANOL, calc=JaxReaxFF(changed))
+        np.testing.assert_allclose(energy, other.get_potential_energy(), atol=1e-9)
+    assert 2 <= known < 4, "small changes are covered by the lists, large ones are not"
+    longer = numbers.replace("general swb", 13.0)
+    assert np.isnan(METHANOL_ENERGY(R, neighbor, force_field=longer))
 
 
-def test_lists_without_room_say_so_and_give_no_number():
-    chain = bulk("C", "diamond", a=5.0)
-    neighbor_fn, energy_fn = CALC.jax_md(chain)
-    R = jnp.asarray(chain.positions)
-    neighbor = neighbor_fn.allocate(R)
-    box = 0.6 * jnp.asarray(chain.cell.array.T)
-    squeezed = neighbor_fn.update(0.6 * R, neighbor, box=box)
-    assert squeezed.did_buffer_overflow
-    assert jnp.isnan(energy_fn(0.6 * R, squeezed, box=box))
-    again = neighbor_fn.allocate(0.6 * R, box=box)
-    assert jnp.isfinite(energy_fn(0.6 * R, again, box=box))
+def test_parameters_of_other_elements_are_refused():
+    neighbor = OF_METHANOL.allocate(METHANOL.positions)
+    with pytest.raises(InputError, match="elements and rows"):
+        METHANOL_ENERGY(METHANOL.positions, neighbor, force_field=load("rdx"))
 
 
-def test_single_precision_where_the_user_has_not_asked_for_double():
-    with scope("float32"):
-        R = jnp.asarray(METHANOL.positions)
-        energy = ENERGY_FN(R, NEIGHBOR_FN.allocate(R))
-        assert energy.dtype == np.float32
-        expected = reference().get_potential_energy()
-        np.testing.assert_allclose(energy, expected, atol=1e-3)
+# Settings
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_dynamics_of_jax_md_is_that_of_ase(start):
-    from jax_md import simulate, space
+def test_a_box_is_needed_only_along_periodic_directions():
+    slab = moist_methane([True, True, False])
+    neighbor_fn, energy_fn = CALC.jax_md(slab)
+    neighbor = neighbor_fn.allocate(slab.positions)
+    R, box = jnp.asarray(slab.positions), SKEWED.T.copy()
+    box[:, 2] = 1.0
+    expected = reference(slab).get_potential_energy()
+    np.testing.assert_allclose(energy_fn(R, neighbor), expected, atol=1e-10)
+    np.testing.assert_allclose(energy_fn(R, neighbor, box=box), expected, atol=1e-10)
 
-    R, neighbor = start
-    atoms = reference()
-    rng = np.random.default_rng(2)
-    momenta = rng.normal(size=R.shape) * np.sqrt(0.02 * atoms.get_masses())[:, None]
-    atoms.set_momenta(momenta)
-    _, shift = space.free()
-    dt = float(np.float32(0.2 * units.fs))  # jax-md keeps the step in single precision
-    init, step = simulate.nve(ENERGY_FN, shift, dt=dt)
-    masses = jnp.asarray(atoms.get_masses())
-    state = init(None, R, None, mass=masses, momenta=momenta, neighbor=neighbor)
 
-    def forward(_, pair):
-        state, neighbor = pair
-        state = step(state, neighbor=neighbor)
-        return state, NEIGHBOR_FN.update(state.position, neighbor)
+def test_single_precision_is_what_a_process_has():
+    @jax.jit
+    def updated(R, neighbor):
+        neighbor = IN_CRYSTAL.update(R, neighbor)
+        return jax.value_and_grad(CRYSTAL_ENERGY)(R, neighbor)
 
-    state, _ = jax.jit(lambda s, n: jax.lax.fori_loop(0, 30, forward, (s, n)))(
-        state, neighbor
-    )
-    VelocityVerlet(atoms, dt).run(30)
-    np.testing.assert_allclose(state.position, atoms.positions, atol=1e-7)
+    positions = moved(CRYSTAL, 0.2).astype(np.float32)
+    with jax.enable_x64(False):
+        neighbor = IN_CRYSTAL.allocate(CRYSTAL.positions)
+        energy, gradient = updated(positions, neighbor)
+    assert energy.dtype == gradient.dtype == np.float32
+    atoms = reference(CRYSTAL, positions.astype(np.float64))
+    np.testing.assert_allclose(energy, atoms.get_potential_energy(), rtol=2e-6)
+    forces = atoms.get_forces()
+    np.testing.assert_allclose(-gradient, forces, atol=2e-5 * abs(forces).max())
+
+
+def test_fixed_charges_are_those_of_the_structure():
+    ions = METHANOL.copy()
+    ions.set_initial_charges(np.linspace(-0.4, 0.5, len(ions)))
+    calc = JaxReaxFF("cho", charge_model="fixed")
+    neighbor_fn, energy_fn = calc.jax_md(ions)
+    energy = energy_fn(ions.positions, neighbor_fn.allocate(ions.positions))
+    expected = reference(ions, calc=calc).get_potential_energy()
+    np.testing.assert_allclose(energy, expected, atol=1e-10)
