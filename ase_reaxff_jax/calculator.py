@@ -3,6 +3,7 @@
 Everything outside is in ASE's units (eV, Å, e); the kernel's kcal/mol end here.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -160,26 +161,25 @@ class JaxReaxFF(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Computes energy, forces, stress and charges together."""
         super().calculate(atoms, properties, system_changes)
+        self._atoms(None)  # an error where there are none
         if system_changes or "energy" not in self.results:
             self.results = {}  # not those of other atoms where this one fails
             with explained(len(self.atoms), self.force_field):
                 evaluation = self._engine.evaluate(self.atoms)
-            self._give_notice(evaluation.charges)
+            self._give_notice(self.atoms, evaluation.charges)
             self.results = results_of(self.atoms, evaluation)
         if "energies" in properties:
             self.results["energies"] = self._engine.atom_energies(self.atoms)
 
-    def _give_notice(self, charges: np.ndarray) -> None:
+    def _give_notice(self, atoms: Atoms, charges: np.ndarray) -> None:
         engine, notices = self._engine, self._notices
-        notices.of_elements(
-            self.atoms, engine.unlike_elements, self.force_field.elements[0]
-        )
-        notices.of_charges(self.atoms, charges, engine.total_charge(self.atoms))
-        species = species_of(self.atoms, self.force_field)
+        notices.of_elements(atoms, engine.unlike_elements, self.force_field.elements[0])
+        notices.of_charges(atoms, charges, engine.total_charge(atoms))
+        species = species_of(atoms, self.force_field)
         if rows_are_complete(engine.lists.rows, species):
             return
         with scope(engine.settings.dtype, engine.device):
-            topology = engine.lists.of(self.atoms, engine.system(self.atoms)).topology
+            topology = engine.lists.of(atoms, engine.system(atoms)).topology
         if topology is not self._topology_seen:
             self._topology_seen = topology
             elements, rows = self.force_field.elements, engine.lists.rows
@@ -207,14 +207,20 @@ class JaxReaxFF(Calculator):
         with explained(len(atoms), self.force_field):
             return self._engine.hessian(atoms)
 
-    def evaluate(self, structures: list[Atoms]) -> list[dict[str, Any]]:
-        """Results of many structures, computed in batches of similar size.
+    def evaluate(self, structures: Iterable) -> list[dict[str, Any]]:
+        """Results of many Atoms objects, computed in batches of similar size.
 
         Returns:
             For each structure the dictionary that `calculate` leaves in `results`.
         """
+        structures = [structures] if isinstance(structures, Atoms) else list(structures)
+        for atoms in structures:
+            if not isinstance(atoms, Atoms):
+                raise InputError(f"evaluate takes a list of Atoms, found {atoms!r}")
         with explained(sum(map(len, structures)), self.force_field):
             evaluations = self._engine.evaluate_batch(structures)
+        for atoms, evaluation in zip(structures, evaluations, strict=True):
+            self._give_notice(atoms, evaluation.charges)
         return [
             results_of(atoms, evaluation)
             for atoms, evaluation in zip(structures, evaluations, strict=True)

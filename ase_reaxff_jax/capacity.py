@@ -22,8 +22,11 @@ def bucket(needed: int, *, parts: int = 8, smallest: int = 16) -> int:
 
 
 def list_room(needed: int) -> int:
-    """Room for a list, a little more than needed, so that it seldom has to grow."""
-    needed += needed // 20
+    """Room for a list, more than needed, so that it seldom has to grow.
+
+    A twentieth more; a quarter where the list is short, because it then changes more.
+    """
+    needed += max(needed // 20, min(needed // 4, 200))
     return bucket(needed, parts=2 if needed <= COARSE else 8)
 
 
@@ -67,11 +70,16 @@ def larger_room(
 
 
 def fitting(name: str, needed: int) -> int:
-    """Room for one list; that of rows in fine steps."""
-    if name in ("width", "acceptors"):
-        return bucket(needed + 2, parts=32, smallest=8)
+    """Room for one list, with some to spare: to grow is to compile anew.
+
+    Rows are all as long as the longest, which costs time: there the steps are fine.
+    """
+    if name == "width":
+        return bucket(needed + needed // 32 + 2, parts=32, smallest=8)
+    if name == "acceptors":
+        return bucket(needed + needed // 10 + 2, parts=16, smallest=8)
     if name == "hydrogen_bonds":  # the rows of `acceptors`
-        return bucket(needed + needed // 20, parts=16)
+        return bucket(needed + needed // 20 + 8, parts=16)
     return list_room(needed)
 
 

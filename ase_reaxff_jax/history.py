@@ -30,13 +30,11 @@ class ChargeHistory:
         if len(self._solutions) == 1:
             return self._solutions[-1]
         differences = np.stack([p - last for p in self._positions[:-1]])
-        basis = differences.reshape(len(differences), -1)
+        basis = differences.reshape(len(differences), -1).astype(np.float64)
         matrix = basis @ basis.T
-        # A little damping: nearly parallel steps must not give huge weights.
-        matrix += 1e-8 * np.trace(matrix) * np.eye(len(matrix))
-        right = basis @ (positions - last).ravel()
-        if not matrix.any():
-            return self._solutions[-1]
-        weights = np.linalg.solve(matrix, right)
+        right = basis @ (positions - last).ravel().astype(np.float64)
+        # Steps that rounding alone tells from parallel ones must not give huge weights.
+        damping = 1e-6 if positions.dtype == np.float32 else 1e-8
+        weights = np.linalg.lstsq(matrix, right, rcond=damping)[0]
         weights = np.append(weights, 1.0 - weights.sum())
         return np.tensordot(weights, np.stack(self._solutions), axes=1)

@@ -101,6 +101,7 @@ class Lists:
                         entry.host, entry.neighbors, system, entry.room
                     )
                     entry.positions, entry.cell = positions, cell
+                self._check_bonds(system, entry.host)
                 return entry
         room = self._single_room.setdefault(size, least_room(size))
         entry = self._entry(atoms, system, room)
@@ -203,9 +204,12 @@ class Lists:
             host, _ = made(larger)
             self._check_complete(host)
         room |= host.capacity
-        if self.settings.missing_bonds == "error":
-            check_bond_rows(self.bonded, self.elements, system, host)
+        self._check_bonds(system, host)
         return host
+
+    def _check_bonds(self, system: System, host: nb.Neighbors) -> None:
+        if self.settings.missing_bonds == "error" and not self.bonded.all():
+            check_bond_rows(self.bonded, self.elements, system, host)
 
     def _topology(
         self,

@@ -13,7 +13,10 @@ from ase_reaxff_jax.forcefield import ForceField
 WIDTH = 9  # of a column, as Fortran's f9.4
 
 
-def write_ffield(path: str | os.PathLike, force_field: ForceField) -> None:
+def write_ffield(
+    path: str | os.PathLike | ForceField,
+    force_field: ForceField | str | os.PathLike,
+) -> None:
     """Write a force-field file; reading it gives the same numbers, bit for bit.
 
     Numbers stand in the format's fixed columns where four decimals are exact, and with
@@ -22,12 +25,22 @@ def write_ffield(path: str | os.PathLike, force_field: ForceField) -> None:
 
     Args:
         path: Where to; an existing file is replaced.
-        force_field: What; its numbers must be known, not traced.
+        force_field: What; its numbers must be known, not traced. The two are told apart
+            whatever their order.
 
     Raises:
         InputError: a number is not finite, or dispersion is set without `lg`.
     """
+    if isinstance(path, ForceField):
+        path, force_field = force_field, path
+    if isinstance(path, ForceField) or not isinstance(force_field, ForceField):
+        raise InputError(
+            f"write_ffield takes a path and a ForceField, not {type(path).__name__} "
+            f"and {type(force_field).__name__}"
+        )
     target = Path(os.path.realpath(path))  # a link stays a link
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
     unique = f"{os.getpid()}.{threading.get_ident()}"
     temporary = target.with_name(f".{target.name}.{unique}.tmp")
     text = to_text(force_field)

@@ -81,7 +81,7 @@ def forcefields() -> Catalogue:
     )
 
 
-def load(source: str | os.PathLike | ForceField) -> ForceField:
+def load(source: object) -> ForceField:
     """A force field by name or path; a `ForceField` is returned as it is.
 
     Raises:
@@ -91,6 +91,11 @@ def load(source: str | os.PathLike | ForceField) -> ForceField:
     """
     if isinstance(source, ForceField):
         return source
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(
+            "force_field must be a bundled name, a path or a ForceField, "
+            f"not {source!r}"
+        )
     with find(source).open("rb") as file:
         return read_ffield(file)
 
