@@ -92,7 +92,9 @@ def test_every_force_field_has_stored_results():
     assert {r.force_field for r in STORED} == set(make_reference.FORCE_FIELDS)
 
 
-@pytest.mark.parametrize("force_field", map(grouped, make_reference.FORCE_FIELDS))
+@pytest.mark.parametrize(
+    "force_field", [grouped(n) for n in make_reference.FORCE_FIELDS]
+)
 def test_terms_are_those_of_lammps_and_sum_to_the_energy(force_field):
     reference = next(r for r in STORED if r.force_field == force_field)
     terms = calculator(force_field).get_energy_terms(reference.atoms)
