@@ -182,7 +182,8 @@ def _rename(force_field, section, record, **replaced):
     values = jnp.asarray(getattr(force_field, section))
     if values.ndim == 2 and len(values) == 0:
         values = jnp.zeros((1, values.shape[1]), values.dtype)  # what padding reads
-    names = set(record.__dataclass_fields__) - set(replaced)
+    # In the same order in each process: else the compilation cache is of no use.
+    names = [name for name in record.__dataclass_fields__ if name not in replaced]
     columns = {name: values[..., column(section, name)] for name in names}
     return record(**columns, **replaced)
 
@@ -248,7 +249,7 @@ def _bonds(force_field: ForceField) -> BondParameters:
         p_boc4=correction("b_o_131"),
         p_boc5=correction("b_o_133"),
     )
-    names = set(BondParameters.__dataclass_fields__) - set(derived)
+    names = [n for n in BondParameters.__dataclass_fields__ if n not in derived]
     tables = {name: _table(force_field, "bond", name, zero) for name in names}
     return BondParameters(**derived, **tables)
 
