@@ -229,10 +229,17 @@ class JaxReaxFF(Calculator):
     def jax_md(self, atoms: Atoms):
         """Pure functions `(neighbor_fn, energy_fn)` for jax, and for jax-md.
 
-        `neighbor_fn.allocate(R)` makes the interaction lists, `neighbor_fn.update(R,
-        neighbor)` refreshes them where they have gone stale (also under `jit`).
-        `energy_fn(R, neighbor=neighbor, box=None, force_field=None)` is the energy in
-        eV at positions R in Å; `box` has the cell vectors as columns, as in jax-md.
+        `neighbor_fn.allocate(R)` makes the interaction lists of positions R, on the
+        host; `neighbor_fn.update(R, neighbor)` renews them where they have gone stale,
+        also under `jit` and `vmap`. `energy_fn(R, neighbor=neighbor, box=None,
+        force_field=None)` is the energy in eV at Cartesian positions R in Å, and NaN
+        where the lists do not cover R or `neighbor.did_buffer_overflow`; then update or
+        allocate. `box` has the lattice vectors as columns, `atoms.cell.array.T`, as in
+        jax-md; None is the cell of `atoms`.
+
+        Numbers are as precise as jax is set to be, whatever `dtype` says: float64
+        inside `jax.enable_x64(True)`, float32 without it. Arrays made inside must also
+        be used inside.
         """
         from ase_reaxff_jax.functional import functions_of
 

@@ -41,25 +41,31 @@ def derivatives(R, neighbor):
     print("by De_s of C-O", slopes.get("bond", ("C", "O"), "De_s"), "eV/(kcal/mol)")
 
 
-def dynamics(R, neighbor):
-    """Constant energy: in ASE's units, time is in Å sqrt(u/eV)."""
-    _, shift = space.free()
-    init, step = simulate.nve(energy_fn, shift, dt=0.25 * units.fs)
-    masses, momenta = atoms.get_masses(), atoms.get_momenta()
+def and_update(step):
+    """A step of jax-md, and lists that cover where it has led to."""
 
     def forward(_, pair):
         state, neighbor = pair
         state = step(state, neighbor=neighbor)
         return state, neighbor_fn.update(state.position, neighbor)
 
+    return forward
+
+
+def dynamics(R, neighbor):
+    """Constant energy: in ASE's units, time is in Å sqrt(u/eV)."""
+    _, shift = space.free()
+    init, step = simulate.nve(energy_fn, shift, dt=0.25 * units.fs)
+    start = dict(mass=atoms.get_masses(), momenta=atoms.get_momenta())
+
     @jax.jit
     def run(state, neighbor):
-        state, neighbor = jax.lax.fori_loop(0, 40, forward, (state, neighbor))
+        state, neighbor = jax.lax.fori_loop(0, 40, and_update(step), (state, neighbor))
         total = energy_fn(state.position, neighbor) + simulate.kinetic_energy(state)
         return state, neighbor, total
 
     # A key and a temperature would draw momenta; here they are given.
-    state = init(None, R, None, mass=masses, momenta=momenta, neighbor=neighbor)
+    state = init(None, R, None, **start, neighbor=neighbor)
     for picosecond in (0.01, 0.02, 0.03):
         state, neighbor, total = run(state, neighbor)
         assert not neighbor.did_buffer_overflow  # else allocate, and repeat this part
@@ -73,12 +79,7 @@ def relaxation(R, neighbor):
 
     @jax.jit
     def run(state, neighbor):
-        def forward(_, pair):
-            state, neighbor = pair
-            state = step(state, neighbor=neighbor)
-            return state, neighbor_fn.update(state.position, neighbor)
-
-        return jax.lax.fori_loop(0, 200, forward, (state, neighbor))
+        return jax.lax.fori_loop(0, 200, and_update(step), (state, neighbor))
 
     state, neighbor = run(init(R, neighbor=neighbor), neighbor)
     print("relaxed: largest force", abs(state.force).max(), "eV/Å")
