@@ -41,34 +41,29 @@ def derivatives(R, neighbor):
     print("by De_s of C-O", slopes.get("bond", ("C", "O"), "De_s"), "eV/(kcal/mol)")
 
 
-def and_update(step):
-    """A step of jax-md, and lists that cover where it has led to."""
+def repeated(step, steps):
+    """A program that takes steps of jax-md and keeps the lists up to date."""
 
     def forward(_, pair):
         state, neighbor = pair
         state = step(state, neighbor=neighbor)
         return state, neighbor_fn.update(state.position, neighbor)
 
-    return forward
+    return jax.jit(lambda *pair: jax.lax.fori_loop(0, steps, forward, pair))
 
 
 def dynamics(R, neighbor):
     """Constant energy: in ASE's units, time is in Å sqrt(u/eV)."""
     _, shift = space.free()
     init, step = simulate.nve(energy_fn, shift, dt=0.25 * units.fs)
-    start = dict(mass=atoms.get_masses(), momenta=atoms.get_momenta())
-
-    @jax.jit
-    def run(state, neighbor):
-        state, neighbor = jax.lax.fori_loop(0, 40, and_update(step), (state, neighbor))
-        total = energy_fn(state.position, neighbor) + simulate.kinetic_energy(state)
-        return state, neighbor, total
-
+    run = repeated(step, 40)
     # A key and a temperature would draw momenta; here they are given.
+    start = dict(mass=atoms.get_masses(), momenta=atoms.get_momenta())
     state = init(None, R, None, **start, neighbor=neighbor)
     for picosecond in (0.01, 0.02, 0.03):
-        state, neighbor, total = run(state, neighbor)
+        state, neighbor = run(state, neighbor)
         assert not neighbor.did_buffer_overflow  # else allocate, and repeat this part
+        total = energy_fn(state.position, neighbor) + simulate.kinetic_energy(state)
         print(f"{picosecond} ps: total energy {total:.5f} eV")
 
 
@@ -76,11 +71,7 @@ def relaxation(R, neighbor):
     """FIRE; its steps must be small beside the skin of the lists, 0.15 Å."""
     _, shift = space.free()
     init, step = minimize.fire_descent(energy_fn, shift, dt_start=0.02, dt_max=0.08)
-
-    @jax.jit
-    def run(state, neighbor):
-        return jax.lax.fori_loop(0, 200, and_update(step), (state, neighbor))
-
+    run = repeated(step, 200)
     state, neighbor = run(init(R, neighbor=neighbor), neighbor)
     print("relaxed: largest force", abs(state.force).max(), "eV/Å")
 
