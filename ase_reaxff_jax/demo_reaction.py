@@ -25,7 +25,7 @@ from ase_reaxff_jax.demo_picture import draw
 BONDED = 0.3  # bond order from which two atoms count as one molecule
 TEMPERATURE = 3500.0  # K, at the start
 TIMESTEP = 0.1  # fs; hot hydrogen needs a short one
-STEPS = 1200
+STEPS = 2000
 SAMPLE_EVERY = 10  # steps
 SPACING = 3.0  # Å between the centres of molecules at the start
 
