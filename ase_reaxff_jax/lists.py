@@ -33,7 +33,7 @@ LOG = logging.getLogger("ase_reaxff_jax")
 REMEMBERED_ATOMS = 20_000  # lists are kept for structures with as many atoms in all
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """Lists of one structure, and the charges of its last few geometries."""
 
@@ -92,7 +92,7 @@ class Lists:
         size, key = len(system.mask), self._key(atoms, system)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         reach = self.reach(system.species[: len(atoms)])
-        for entry in self._entries:
+        for entry in reversed(self._entries):
             if entry.key == key and self._fresh(entry.host, positions, cell, reach):
                 self._entries.remove(entry)
                 self._entries.append(entry)
