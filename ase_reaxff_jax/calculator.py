@@ -119,6 +119,11 @@ class JaxReaxFF(Calculator):
         return super().set(**options)
 
     @property
+    def engine(self) -> Engine:
+        """What computes; for drivers that keep to it from step to step."""
+        return self._engine
+
+    @property
     def force_field(self) -> ForceField:
         """The parameters in use."""
         return self._engine.force_field

@@ -127,6 +127,7 @@ def relax(
     reached is written all the same.
     """
     from ase_reaxff_jax import cli_tasks
+    from ase_reaxff_jax.md import relaxation
 
     if fmax <= 0:
         raise typer.BadParameter("must be positive", param_hint="--fmax")
@@ -136,14 +137,16 @@ def relax(
     atoms.calc = cli_tasks.calculator(
         ffield, charge=charge, charge_tolerance=charge_tolerance, dtype=dtype
     )
-    target = cli_tasks.relaxation_target(atoms, cell=cell, pressure_GPa=pressure)
     cli_tasks.check_writable(output)
     print(f"{structure}: {cli_tasks.describe(atoms)}; force field {ffield}")
-    outcome = cli_tasks.relax(target, optimizer, fmax=fmax, steps=steps)
-    cli_tasks.write_structure(output, atoms)
-    cli_tasks.show_relaxation(outcome, atoms, cell=cell)
+    outcome = relaxation.relax(
+        atoms, fmax=fmax, cell=cell, pressure_GPa=pressure,
+        optimizer=optimizer, steps=steps,
+    )  # fmt: skip
+    cli_tasks.write_structure(output, outcome.atoms)
+    cli_tasks.show_relaxation(outcome, cell=cell)
     print(f"wrote {output}")
-    outcome.check(fmax)
+    cli_tasks.check_converged(outcome, fmax)
 
 
 @app.command(epilog="Example: reaxff-jax forcefields cho --lint")

@@ -1,18 +1,11 @@
 """What the commands `energy`, `relax` and `convert` do."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ase.io
-import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import InputError
-from ase.filters import FrechetCellFilter
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
-from ase.optimize import BFGS, FIRE, LBFGS
-from ase.units import GPa
-from tqdm import tqdm
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.cli_errors import NotConverged, StructureFileError
@@ -25,9 +18,7 @@ from ase_reaxff_jax.cli_tables import (
     stress_lines,
     terms_table,
 )
-from ase_reaxff_jax.errors import suggestion
-
-OPTIMIZERS = {"lbfgs": LBFGS, "bfgs": BFGS, "fire": FIRE}
+from ase_reaxff_jax.md.relaxation import RelaxResult
 
 
 def read_structures(path: str, index: str | int) -> Any:
@@ -107,7 +98,7 @@ def energy_report(atoms: Atoms) -> dict[str, Any]:
         "terms_eV": atoms.calc.get_energy_terms(atoms),
         "charges_e": results["charges"].tolist(),
         "forces_eV_per_A": forces.tolist(),
-        "largest_force_eV_per_A": float(np.linalg.norm(forces, axis=1).max()),
+        "largest_force_eV_per_A": float((forces**2).sum(axis=1).max() ** 0.5),
         "stress_eV_per_A3": None if stress is None else stress.tolist(),
     }
 
@@ -127,71 +118,18 @@ def show_energy(source: str, ffield: str, atoms: Atoms) -> None:
             out.print(line)
 
 
-@dataclass(frozen=True)
-class Relaxation:
-    """Where a relaxation began and ended."""
-
-    converged: bool
-    steps: int
-    fmax: float  # eV/Å; with a cell, the largest of its generalised forces too
-    energies: tuple[float, float]  # eV, first and last
-    volumes: tuple[float, float]  # Å^3; 0 where there is no cell
-
-    def check(self, wanted: float) -> None:
-        """NotConverged unless the forces are small enough."""
-        if not self.converged:
-            raise NotConverged(
-                f"not converged after {self.steps} steps: largest force "
-                f"{self.fmax:.4f} eV/Å, wanted {wanted:g} eV/Å"
-            )
-
-
-def relaxation_target(
-    atoms: Atoms, *, cell: bool, pressure_GPa: float = 0.0
-) -> Atoms | FrechetCellFilter:
-    """What the optimiser moves: the atoms, or atoms and cell under a pressure."""
-    if not cell:
-        return atoms
-    if not atoms.pbc.all() or atoms.cell.rank < 3:
-        raise InputError("relaxing the cell needs a structure periodic in x, y and z")
-    return FrechetCellFilter(atoms, scalar_pressure=pressure_GPa * GPa)
-
-
-def relax(
-    target: Atoms | FrechetCellFilter, optimizer: str, *, fmax: float, steps: int
-) -> Relaxation:
-    """Runs one of ASE's optimisers and shows how far it is."""
-    if optimizer not in OPTIMIZERS:
-        raise InputError(
-            f"no optimizer {optimizer!r}{suggestion(optimizer, OPTIMIZERS)}; there is: "
-            f"{', '.join(OPTIMIZERS)}"
+def check_converged(outcome: RelaxResult, wanted: float) -> None:
+    """NotConverged unless the forces are small enough."""
+    if not outcome.converged:
+        raise NotConverged(
+            f"not converged after {outcome.steps} steps: largest force "
+            f"{outcome.fmax:.4f} eV/Å, wanted {wanted:g} eV/Å"
         )
-    atoms = target if isinstance(target, Atoms) else target.atoms
-    before = atoms.get_potential_energy(), _volume(atoms)
-    dynamics = OPTIMIZERS[optimizer](target, logfile=None)
-    largest, converged = np.inf, False
-    with tqdm(desc="relaxing", unit="step", disable=None, leave=False) as bar:
-        for arrived in dynamics.irun(fmax=fmax, steps=steps):
-            converged = bool(arrived)
-            largest = float(np.linalg.norm(target.get_forces(), axis=1).max())
-            bar.set_postfix_str(f"largest force {largest:.4f} eV/Å")
-            bar.update()
-    return Relaxation(
-        converged=converged,
-        steps=dynamics.nsteps,
-        fmax=largest,
-        energies=(before[0], atoms.get_potential_energy()),
-        volumes=(before[1], _volume(atoms)),
-    )
 
 
-def _volume(atoms: Atoms) -> float:
-    return atoms.cell.volume if atoms.cell.rank == 3 else 0.0
-
-
-def show_relaxation(outcome: Relaxation, atoms: Atoms, *, cell: bool) -> None:
+def show_relaxation(outcome: RelaxResult, *, cell: bool) -> None:
     """First and last energy, volume, largest force."""
-    out = console()
+    out, atoms = console(), outcome.atoms
     first, last = outcome.energies
     state = "converged" if outcome.converged else "NOT converged"
     out.print(f"{state} after {outcome.steps} steps")

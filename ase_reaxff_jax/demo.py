@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ase_reaxff_jax import JaxReaxFF, cli_tasks, demo_reaction
 from ase_reaxff_jax.cli_tables import console, fixed, table
+from ase_reaxff_jax.md import relax
 
 LAMMPS_NUMBERS = "demo_lammps.json"  # made by tests/reference/make_demo_numbers.py
 NOTHING = 5e-10  # eV; terms that would print as zero are left out
@@ -106,9 +107,8 @@ def relaxation(folder: Path, out: Console) -> dict[str, str]:
     atoms.set_cell(0.95 * atoms.cell, scale_atoms=True)
     atoms.rattle(0.05, seed=1)
     atoms.calc = JaxReaxFF("znoh")
-    target = cli_tasks.relaxation_target(atoms, cell=True)
-    outcome = cli_tasks.relax(target, "lbfgs", fmax=0.01, steps=500)
-    cli_tasks.show_relaxation(outcome, atoms, cell=True)
-    ase.io.write(folder / "relaxed.extxyz", atoms)
-    outcome.check(0.01)
+    outcome = relax(atoms, cell=True, optimizer="lbfgs", steps=500)
+    cli_tasks.show_relaxation(outcome, cell=True)
+    ase.io.write(folder / "relaxed.extxyz", outcome.atoms)
+    cli_tasks.check_converged(outcome, 0.01)
     return {"relaxed.extxyz": "relaxed zinc oxide, with energy, forces and stress"}

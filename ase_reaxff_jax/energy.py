@@ -15,8 +15,8 @@ from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax import nonbonded
 from ase_reaxff_jax.bond_orders import BondOrders, bond_orders
-from ase_reaxff_jax.coordination import coordination
-from ase_reaxff_jax.geometry import bond_vectors
+from ase_reaxff_jax.coordination import Coordination, coordination
+from ase_reaxff_jax.geometry import BondVectors, bond_vectors
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
@@ -30,7 +30,7 @@ from ase_reaxff_jax.terms.hydrogen_bond import (
 from ase_reaxff_jax.terms.lone_pair import c2_energy, lone_pair_energy
 from ase_reaxff_jax.terms.over_under import over_under_energy
 from ase_reaxff_jax.terms.torsion import torsion_energy
-from ase_reaxff_jax.topology import Topology
+from ase_reaxff_jax.topology import Bonds, Topology
 
 
 class Bonded(eqx.Module):
@@ -70,11 +70,7 @@ def bonded(
     source = jnp.asarray(neighbors.source)
     p, general = parameters, parameters.general
     species, bonds = system.species, topology.bonds
-    vectors = bond_vectors(images, bonds)
-    orders = bond_orders(
-        p.bond, p.atom, general, species=species, bonds=bonds, r=vectors.r
-    )
-    around = coordination(p.atom, general, species=species, bonds=bonds, orders=orders)
+    vectors, orders, around = connected(p, system, images, bonds)
     through: dict[str, Any] = dict(bonds=bonds, orders=orders, around=around)
     triple = triple_bond_table(options, len(p.atom.mass))
     bond = bond_energy(p.bond, general, species=species, triple=triple, **through)
@@ -108,6 +104,24 @@ def bonded(
         torsion_conjugation=torsion.conjugation,
         hydrogen_bond=hydrogen_bond,
     ), orders
+
+
+def connected(
+    parameters: Parameters,
+    system: System,
+    images: Float[Array, "images 3"],
+    bonds: Bonds,
+) -> tuple[BondVectors, BondOrders, Coordination]:
+    """Bonds as vectors, their orders, and the coordination of the atoms."""
+    p, species = parameters, system.species
+    vectors = bond_vectors(images, bonds)
+    orders = bond_orders(
+        p.bond, p.atom, p.general, species=species, bonds=bonds, r=vectors.r
+    )
+    around = coordination(
+        p.atom, p.general, species=species, bonds=bonds, orders=orders
+    )
+    return vectors, orders, around
 
 
 def triple_bond_table(options: Options, types: int) -> Bool[Array, "types types"]:

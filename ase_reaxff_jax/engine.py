@@ -90,10 +90,16 @@ class Engine:
             return float(atoms.get_initial_charges().sum())
         return self.settings.charge
 
-    def system(self, atoms: Atoms) -> System:
-        """The structure as the kernel takes it, padded, on the host."""
+    def alike(self, structures: list[Atoms]) -> list[System]:
+        """Structures as the kernel takes them, all padded to the same size."""
+        room = atoms_room(max(map(len, structures)))
+        return [self.system(atoms, room) for atoms in structures]
+
+    def system(self, atoms: Atoms, room: int | None = None) -> System:
+        """The structure as the kernel takes it, on the host, padded to `room` atoms."""
         inputs.check_geometry(atoms)
-        count, room = len(atoms), atoms_room(len(atoms))
+        count = len(atoms)
+        room = atoms_room(count) if room is None else room
         species = inputs.species_of(atoms, self.force_field)
         array = self.settings.array
 

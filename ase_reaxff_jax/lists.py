@@ -97,28 +97,25 @@ class Lists:
                 self._entries.remove(entry)
                 self._entries.append(entry)
                 if not self._topology_fresh(entry, positions, cell, reach):
-                    entry.topology = self._topology(
-                        entry.host, entry.neighbors, system, entry.room
-                    )
-                    entry.positions, entry.cell = positions, cell
+                    self.renew_topology(entry, system)
                 self._check_bonds(system, entry.host)
                 return entry
         room = self._single_room.setdefault(size, least_room(size))
-        entry = self._entry(atoms, system, room)
+        entry = self.made(atoms, system, room)
         self._remember(entry)
         return entry
 
     def of_same_shape(self, batch: list[tuple[Atoms, System]]) -> list[Entry]:
         """New lists of structures, with the same room, no more than they need."""
         room = self._batch_room.setdefault(len(batch[0][1].mask), {})
-        entries = [self._entry(atoms, system, room) for atoms, system in batch]
+        entries = [self.made(atoms, system, room) for atoms, system in batch]
         # Those made before the room had grown are made again.
         return [
-            entry if entry.capacity == room else self._entry(atoms, system, room)
+            entry if entry.capacity == room else self.made(atoms, system, room)
             for entry, (atoms, system) in zip(entries, batch, strict=True)
         ]
 
-    def _entry(self, atoms: Atoms, system: System, room: dict[str, int]) -> Entry:
+    def made(self, atoms: Atoms, system: System, room: dict[str, int]) -> Entry:
         """New lists, at least as roomy as those of earlier structures of the size."""
         host = self._neighbors(atoms, system, room)
         neighbors = jax.device_put(host)
@@ -126,6 +123,12 @@ class Lists:
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         key = self._key(atoms, system)
         return Entry(key, neighbors, topology, host, positions, cell, room)
+
+    def renew_topology(self, entry: Entry, system: System) -> None:
+        """The topology of an entry made anew, at the geometry of the system."""
+        entry.topology = self._topology(entry.host, entry.neighbors, system, entry.room)
+        entry.positions = np.asarray(system.positions)
+        entry.cell = np.asarray(system.cell)
 
     @staticmethod
     def _key(atoms: Atoms, system: System) -> tuple:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from ase_reaxff_jax.bond_orders import bond_reach, order_bound
 from ase_reaxff_jax.charges.equilibrium import Solution
-from ase_reaxff_jax.energy import Terms, terms, total_energy
+from ase_reaxff_jax.energy import Terms, connected, terms, total_energy
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
@@ -94,7 +94,7 @@ def derivatives(
         strain_gradient=0.5 * (strain_gradient + strain_gradient.T),
         solution=solution,
         shortest=jnp.sqrt(jnp.min(square)),
-        shortest_pair=jnp.argmin(square),
+        shortest_pair=jnp.argmin(square).astype(jnp.int32),
     )
 
 
@@ -116,6 +116,23 @@ def by_term(
 ) -> Terms:
     """Energies of all interactions."""
     return terms(parameters, system, neighbors, topology, options, guess)
+
+
+class Connections(eqx.Module):
+    """Orders of all candidate bonds, and what atoms have of them."""
+
+    order: Float[Array, " bonds"]
+    total_order: Float[Array, " atoms"]
+    lone_pairs: Float[Array, " atoms"]
+
+
+def connections(
+    parameters: Parameters, system: System, neighbors: Neighbors, topology: Topology
+) -> Connections:
+    """The bonds of a structure, without energies."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    _, orders, around = connected(parameters, system, images, topology.bonds)
+    return Connections(orders.total, around.order, around.lone_pairs)
 
 
 @partial(jax.jit, static_argnames="options")

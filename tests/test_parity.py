@@ -12,7 +12,7 @@ import pytest
 import reference_store
 from reference import make_reference
 
-from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax import JaxReaxFF, engine
 
 ENERGY = 1e-8  # eV/atom
 TERM = 1e-7  # eV/atom
@@ -27,11 +27,36 @@ STORED = reference_store.read()
 LIVE_SEEDS = (1,)
 
 
+NATURAL = "cho"  # the force field whose structures have the room they have for users
+ATOMS = 128
+ROOM = dict(
+    images=4096, width=768, close=4096, hydrogen=4096, bonds=1024, angles=8192,
+    torsions=32768, hydrogen_bonds=512, acceptors=384,
+)  # fmt: skip
+
+
 @cache
 def calculator(force_field):
-    """One for all structures of a force field, so that programs are compiled once."""
+    """One for all structures of a force field, so that programs are compiled once.
+
+    So that they really are, all structures but those of one force field are padded
+    alike.
+    """
     tolerance = reference_store.about()["charge_tolerance"]
-    return JaxReaxFF(force_field, charge_tolerance=tolerance, charge_response=False)
+    made = JaxReaxFF(force_field, charge_tolerance=tolerance, charge_response=False)
+    if force_field != NATURAL:
+        made.engine.lists._single_room[ATOMS] = dict(ROOM)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def padded_alike(request, monkeypatch):
+    """All structures of a test get the same room, except where it says `NATURAL`."""
+    given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    reference = given.get("reference")
+    force_field = reference.force_field if reference else given.get("force_field")
+    if force_field not in (None, NATURAL):
+        monkeypatch.setattr(engine, "atoms_room", lambda count: ATOMS)
 
 
 def assert_parity(reference):

@@ -1,5 +1,7 @@
 """The charges of a structure, and what is known of how well they were found."""
 
+from functools import reduce
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -84,7 +86,7 @@ def solution_of(
         charges=solved.x,
         adjoint=adjoint,
         residual=jnp.max(residuals),
-        iterations=jnp.sum(jnp.stack([outcome.iterations for outcome in outcomes])),
+        iterations=reduce(jnp.add, [outcome.iterations for outcome in outcomes]),
         converged=jnp.all(jnp.stack([outcome.converged for outcome in outcomes])),
         indefinite=jnp.any(jnp.stack([outcome.indefinite for outcome in outcomes])),
         worst_atom=worst[jnp.argmax(residuals)],

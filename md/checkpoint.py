@@ -1,0 +1,107 @@
+"""Checkpoints: everything that a run needs to go on, in one file.
+
+The file is a line with the checksum of the rest, and the rest: arrays in NumPy's format
+and plain data as JSON. It is written beside the last one, which becomes the file's
+second generation, NAME.old; at any moment at least one of the two is whole.
+"""
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ase_reaxff_jax.md.errors import CheckpointError
+
+MAGIC = b"ase-reaxff-jax checkpoint 1 sha256 "
+PLAIN = "plain"  # the entry with everything that is not an array
+
+
+def generations(path: Path) -> tuple[Path, Path]:
+    """The file and the one before it."""
+    return path, path.with_name(path.name + ".old")
+
+
+def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> None:
+    """Writes a checkpoint; where that fails the last one is still there.
+
+    Args:
+        path: The file.
+        arrays: By name.
+        plain: What JSON can hold.
+    """
+    content = io.BytesIO()
+    words = np.frombuffer(json.dumps(plain).encode(), np.uint8)
+    np.savez(content, allow_pickle=False, **{PLAIN: words}, **arrays)
+    body = content.getvalue()
+    digest = hashlib.sha256(body).hexdigest().encode()
+    unfinished = path.with_name(path.name + ".new")
+    with open(unfinished, "wb") as file:
+        file.write(MAGIC + digest + b"\n" + body)
+        file.flush()
+        os.fsync(file.fileno())
+    current, last = generations(path)
+    if current.exists():
+        os.replace(current, last)
+    os.replace(unfinished, current)
+    _sync_folder(path.absolute().parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes sure that the new names are on disk; not all systems can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a checkpoint of either generation."""
+    return any(file.exists() for file in generations(path))
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and plain data of the newest generation that is whole.
+
+    Raises:
+        CheckpointError: neither is; it says what is wrong with each.
+    """
+    faults = []
+    for file in generations(path):
+        try:
+            return _read(file)
+        except FileNotFoundError:
+            faults.append(f"{file} does not exist")
+        except CheckpointError as error:
+            faults.append(str(error))
+    raise CheckpointError("; ".join(faults))
+
+
+def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    head, _, body = file.read_bytes().partition(b"\n")
+    if not head.startswith(MAGIC[:24]):
+        raise CheckpointError(f"{file} is not a checkpoint of this program")
+    if not head.startswith(MAGIC):
+        raise CheckpointError(f"{file} was written by another version of this program")
+    if hashlib.sha256(body).hexdigest().encode() != head[len(MAGIC) :]:
+        raise CheckpointError(f"{file} is damaged: its checksum is wrong")
+    with np.load(io.BytesIO(body), allow_pickle=False) as content:
+        arrays = {name: content[name] for name in content.files}
+    return arrays, json.loads(arrays.pop(PLAIN).tobytes())
+
+
+def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+    """CheckpointError that names what differs between two runs."""
+    for name in wanted:
+        if found.get(name) != wanted[name]:
+            raise CheckpointError(
+                f"{path} is of another run: {name} was {found.get(name)!r} and is now "
+                f"{wanted[name]!r}; continue with the same, or start anew with "
+                "overwrite=True"
+            )

@@ -1,0 +1,121 @@
+"""Conditions of a run: temperature and pressure, which may change, and constants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from ase import units
+from ase.calculators.calculator import InputError
+from jaxtyping import Float
+
+from ase_reaxff_jax.md.loop import CHUNK, Schedule, Targets
+from ase_reaxff_jax.settings import Settings
+
+Target = Any
+"""A number, (start, stop) of a linear ramp over the run, or a function of time (fs)."""
+
+
+class Course:
+    """What a quantity is to be at every step."""
+
+    def __init__(
+        self, name: str, target: Target, *, steps: int, timestep_fs, least: float
+    ):
+        self.name, self.target, self.least = name, target, least
+        self.steps, self.timestep_fs = steps, timestep_fs
+        ends = target if isinstance(target, tuple) else (target,)
+        if callable(target):
+            self.at(np.zeros(1, int))
+        elif len(ends) not in (1, 2) or not all(map(_is_number, ends)):
+            raise InputError(
+                f"{name} must be a number, (start, stop) or a function of the time in "
+                f"fs, not {target!r}"
+            )
+        else:
+            self._check(np.asarray(ends, float), ends)
+
+    def at(self, steps: np.ndarray) -> Float[np.ndarray, " steps"]:
+        """Values at these steps; InputError where one makes no sense."""
+        target = self.target
+        if callable(target):
+            times = steps * self.timestep_fs
+            values = np.array([float(target(float(t))) for t in times])
+            self._check(values, target)
+            return values
+        if isinstance(target, tuple):
+            share = np.clip(steps / max(self.steps, 1), 0.0, 1.0)
+            return target[0] + (target[1] - target[0]) * share
+        return np.full(len(steps), float(target))
+
+    def _check(self, values: np.ndarray, given) -> None:
+        bad = ~np.isfinite(values) | (values < self.least)
+        if bad.any():
+            limit = f"at least {self.least:g}" if np.isfinite(self.least) else "finite"
+            raise InputError(
+                f"{self.name} must be {limit}, found {values[bad][0]:g} in {given!r}"
+            )
+
+
+def courses(
+    name: str, targets, systems: int, *, many: bool, **options
+) -> Sequence[Course]:
+    """The course of each system: of a list each has its own, else all have the same."""
+    if not isinstance(targets, list):
+        return [Course(name, targets, **options)] * systems
+    if not many:
+        raise InputError(
+            f"{name} is a list, but there is one system; a ramp is a tuple"
+        )
+    if len(targets) != systems:
+        raise InputError(f"{name} has {len(targets)} entries for {systems} systems")
+    return [Course(name, target, **options) for target in targets]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Everything that the integrators need to know, in the units of its name."""
+
+    timestep_fs: float | int
+    tau_fs: float | int
+    pressure_tau_fs: float | int
+    compressibility_per_GPa: float | int
+    temperatures: Sequence[Course]  # K, of each system
+    pressures: Sequence[Course]  # GPa, of each system
+    seeds: Sequence[int]  # of each system
+    max_temperature_K: float | int  # infinite where there is no limit
+    max_displacement_A: float | int
+
+    def schedule(
+        self, first: int, settings: Settings, *, at_rest: bool = False
+    ) -> Schedule:
+        """What all systems share, from step `first` on; `at_rest`: no time passes."""
+        array = settings.array
+        return Schedule(
+            first=np.asarray(first, np.int32),
+            timestep=array(0.0 if at_rest else self.timestep_fs * units.fs),
+            tau=array(self.tau_fs * units.fs),
+            pressure_tau=array(self.pressure_tau_fs * units.fs),
+            compressibility=array(self.compressibility_per_GPa / units.GPa),
+            hottest=array(self.max_temperature_K * units.kB),
+            farthest=array(self.max_displacement_A),
+        )
+
+    def targets(self, first: int, settings: Settings) -> list[Targets]:
+        """What each system is to have, from step `first` on."""
+        steps = np.arange(first, first + CHUNK)
+        return [
+            Targets(
+                kT=settings.array(units.kB * temperature.at(steps)),
+                pressure=settings.array(units.GPa * pressure.at(steps)),
+                key=np.asarray(jax.random.key_data(jax.random.key(seed))),
+            )
+            for temperature, pressure, seed in zip(
+                self.temperatures, self.pressures, self.seeds, strict=True
+            )
+        ]

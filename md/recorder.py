@@ -1,0 +1,162 @@
+"""Everything that one system of a run writes, and what is known of it so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import InputError
+
+from ase_reaxff_jax.md.analysis import SpeciesHistory, counts, molecules
+from ase_reaxff_jax.md.frames import Bonding, Frame
+from ase_reaxff_jax.md.outputs import trajectories
+from ase_reaxff_jax.md.outputs.bonds import BondsFile
+from ase_reaxff_jax.md.outputs.species import SpeciesFile
+from ase_reaxff_jax.md.outputs.table import Table
+from ase_reaxff_jax.md.results import Rows
+
+LOG_COLUMNS = {
+    "step": "step",
+    "time_fs": "time_fs",
+    "total_energy_eV": "total_energy",
+    "potential_energy_eV": "potential_energy",
+    "kinetic_energy_eV": "kinetic_energy",
+    "temperature_K": "temperature_K",
+    "pressure_GPa": "pressure_GPa",
+    "volume_A3": "volume_A3",
+    "density_g_cm3": "density_g_cm3",
+    "conserved_energy_eV": "conserved_energy",
+    "charge_iterations": "charge_iterations",
+}
+SPEED = "steps_per_second"
+LINES: dict[str, Any] = {"bonds": BondsFile, "species": SpeciesFile}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Names of the files of a run; None: not wanted."""
+
+    trajectories: tuple[Path, ...] = ()
+    log: Path | None = None
+    bonds: Path | None = None
+    species: Path | None = None
+
+    def named(self) -> dict[str, Path]:
+        """All that are wanted, by a name for each."""
+        single = {"log": self.log, "bonds": self.bonds, "species": self.species}
+        found = {name: path for name, path in single.items() if path is not None}
+        return {str(path): path for path in self.trajectories} | found
+
+    def of_system(self, k: int) -> "Files":
+        """Those of one of many systems: run.csv becomes run-3.csv."""
+
+        def numbered(path: Path | None) -> Any:
+            return path and path.with_name(f"{path.stem}-{k}{path.suffix}")
+
+        return Files(
+            trajectories=tuple(map(numbered, self.trajectories)),
+            log=numbered(self.log),
+            bonds=numbered(self.bonds),
+            species=numbered(self.species),
+        )
+
+    def check(self, *, overwrite: bool) -> None:
+        """The errors that opening them would give, before any work."""
+        for path in self.trajectories:
+            trajectories.check_suffix(path)
+        paths = list(self.named().values())
+        if len(set(paths)) < len(paths):
+            raise InputError("two outputs of a run have the same file name")
+        for path in paths:
+            if path.exists() and not overwrite:
+                raise FileExistsError(
+                    f"{path} exists; give restart=True to go on with that run, "
+                    "overwrite=True to replace it, or another name"
+                )
+
+
+class Recorder:
+    """Rows, molecules, reactions and files of one system."""
+
+    def __init__(
+        self, atoms: Atoms, elements: tuple[str, ...], rows: Rows, files: Files
+    ):
+        self.atoms, self.elements, self.rows, self.files = atoms, elements, rows, files
+        self.history = SpeciesHistory(atoms.get_chemical_symbols())
+        self.species: list[dict[str, int]] = []
+        self._files: dict[str, Any] = {}  # those that are open
+
+    # Files
+
+    def open(self, positions: dict[str, Any] | None, *, overwrite: bool) -> None:
+        """Opens all files: new ones, or where a checkpoint has left them."""
+        symbols = self.atoms.get_chemical_symbols()
+        used = tuple(e for e in self.elements if e in symbols)
+
+        def opened(kind: Any, path: Path, name: str, *arguments, **options) -> None:
+            position = None if positions is None else positions.get(name)
+            if position is None:
+                file = kind.create(path, *arguments, overwrite=overwrite, **options)
+            else:
+                file = kind.reopen(path, position, *arguments, **options)
+            self._files[name] = file
+
+        for name, path in self.files.named().items():
+            if name == "log":
+                opened(Table, path, name, [*LOG_COLUMNS, SPEED])
+            elif name in LINES:
+                opened(LINES[name], path, name, symbols, elements=used)
+            else:
+                opened(trajectories, path, name)
+
+    def flush(self) -> dict[str, Any]:
+        """Brings all files to the disk; where each of them ends."""
+        return {name: file.flush() for name, file in self._files.items()}
+
+    def close(self) -> None:
+        """Closes all files."""
+        for file in self._files.values():
+            file.close()
+
+    # Recording
+
+    def log(self, step: int, values, bonding: Bonding, speed: float) -> None:
+        """One row of the log, and the molecules of the same step."""
+        self.rows.add(step, values)
+        self.history.add(bonding)
+        labels = molecules(bonding)
+        self.species.append(counts(labels, self.atoms.get_chemical_symbols()))
+        for name in LINES:
+            if name in self._files:
+                self._files[name].write(bonding)
+        if "log" in self._files:
+            columns = self.rows.columns(last=1)
+            row = {name: columns[key][0].item() for name, key in LOG_COLUMNS.items()}
+            self._files["log"].row({**row, SPEED: speed})
+
+    def frame(self, frame: Callable[[], Frame]) -> None:
+        """One frame of every trajectory."""
+        names = [str(path) for path in self.files.trajectories]
+        if names:
+            made = frame()
+            for name in names:
+                self._files[name].write(made)
+
+    # Checkpoints
+
+    def state(self) -> dict[str, Any]:
+        """What has been recorded, as plain data and arrays."""
+        return {
+            "steps": self.rows.steps,
+            "species": self.species,
+            "history": self.history.state(),
+        }
+
+    def restore(self, state: dict[str, Any], values: np.ndarray) -> None:
+        """Takes back what `state` and the rows' values had."""
+        self.rows.steps = list(state["steps"])
+        self.rows.values = list(values)
+        self.species = [dict(counted) for counted in state["species"]]
+        self.history = SpeciesHistory.from_state(state["history"])

@@ -1,0 +1,125 @@
+"""Interaction lists of the systems of one run, made on the host when they must be."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from ase import Atoms
+
+from ase_reaxff_jax import inputs
+from ase_reaxff_jax import neighbors as nb
+from ase_reaxff_jax.capacity import least_room
+from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.lists import Entry
+from ase_reaxff_jax.md.loop import DeviceLists
+from ase_reaxff_jax.system import System
+
+USED = 0.5  # of many systems, those are renewed that have used this share of the skin
+
+
+class Renewal:
+    """Lists of one system, or of many that share the room in each list."""
+
+    def __init__(self, engine: Engine, structures: list[Atoms], size: int):
+        self._lists, self._settings = engine.lists, engine.settings
+        self._structures = structures
+        self.room: dict[str, int] = least_room(size) if len(structures) == 1 else {}
+        self.entries: list[Entry] = []
+        species = np.unique(np.concatenate(
+            [inputs.species_of(atoms, engine.force_field) for atoms in structures]
+        ))  # fmt: skip
+        self.reach = engine.lists.reach(species)
+
+    @property
+    def far_reach(self) -> float:
+        """Distance up to which neighbours must be known, Å."""
+        return max(self.reach)
+
+    @property
+    def near_reach(self) -> float:
+        """The same for bonds and hydrogen bonds."""
+        return max(self.reach.close, self.reach.hydrogen)
+
+    def start(self, systems: list[System]) -> None:
+        """First lists of all systems."""
+        self.entries = [
+            self._lists.made(atoms, system, self.room)
+            for atoms, system in zip(self._structures, systems, strict=True)
+        ]
+        self._same_room(systems)
+
+    def renew(self, systems: list[System], *, far: bool) -> bool:
+        """New lists where they are nearly or quite used up; whether there were any.
+
+        `far` says that some system's neighbours are outdated, not only its topology.
+        """
+        renewed = False
+        share = USED if len(systems) > 1 else 0.0
+        for k, system in enumerate(systems):
+            entry, geometry = self.entries[k], (system.positions, system.cell)
+            far_used = far and nb.stale(
+                entry.host, *geometry,
+                reach=self.far_reach, skin=share * self._settings.skin,
+            )  # fmt: skip
+            near_used = nb.moved_too_far(
+                entry.positions, entry.cell, *geometry,
+                reach=self.near_reach, skin=share * self._settings.bond_skin,
+            )  # fmt: skip
+            if far_used:
+                atoms = self._structures[k]
+                self.entries[k] = self._lists.made(atoms, system, self.room)
+            elif near_used:
+                self._lists.renew_topology(entry, system)
+            renewed |= bool(far_used or near_used)
+        self._same_room(systems)
+        return renewed
+
+    def _same_room(self, systems: list[System]) -> None:
+        """Makes the lists anew whose room is not what it has become."""
+        for k, system in enumerate(systems):
+            if self.entries[k].capacity != self.room:
+                atoms = self._structures[k]
+                self.entries[k] = self._lists.made(atoms, system, self.room)
+
+    def on_device(self, *, batched: bool) -> DeviceLists:
+        """The lists as the compiled loop takes them."""
+        lists = [
+            DeviceLists(e.neighbors, e.topology, e.positions, e.cell)
+            for e in self.entries
+        ]
+        if not batched:
+            return lists[0]
+        return jax.tree.map(lambda *x: np.stack(x), *lists)
+
+    # For checkpoints: lists follow from where they were made, and from the room.
+
+    def references(self) -> list[dict[str, Any]]:
+        """Where the lists of each system were made, Å."""
+        return [
+            dict(
+                far_positions=e.host.reference_positions,
+                far_cell=e.host.reference_cell,
+                near_positions=e.positions,
+                near_cell=e.cell,
+            )
+            for e in self.entries
+        ]
+
+    def restore(
+        self, systems: list[System], references: list[dict], room: dict[str, int]
+    ) -> None:
+        """The same lists as those that `references` and `room` were taken from."""
+        self.room = dict(room)
+        self.entries = []
+        for atoms, system, at in zip(
+            self._structures, systems, references, strict=True
+        ):
+            there = _moved(system, at["far_positions"], at["far_cell"])
+            entry = self._lists.made(atoms, there, self.room)
+            there = _moved(system, at["near_positions"], at["near_cell"])
+            self._lists.renew_topology(entry, there)
+            self.entries.append(entry)
+
+
+def _moved(system: System, positions, cell) -> System:
+    return System(positions, cell, system.species, system.mask, system.total_charge)

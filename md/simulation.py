@@ -1,0 +1,202 @@
+"""One run on the device: advances its systems and keeps their lists valid."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
+
+from ase_reaxff_jax import report
+from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.md import failures
+from ase_reaxff_jax.md.conditions import Conditions
+from ase_reaxff_jax.md.frames import Bonding, Frame
+from ase_reaxff_jax.md.integrators.verlet import Verlet
+from ase_reaxff_jax.md.loop import (
+    CHUNK,
+    COLUMNS,
+    FAILED,
+    GOING,
+    NEIGHBORS,
+    Carry,
+    Fixed,
+    Plan,
+    advance,
+    connections,
+)
+from ase_reaxff_jax.md.renewal import Renewal
+from ase_reaxff_jax.md.snapshots import snapshot
+from ase_reaxff_jax.md.state import State
+from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.system import System
+
+ATOM_STEPS = 200_000  # of one call of the loop: between two, signals are heeded
+
+
+class Simulation:
+    """Systems of one run, their states, and their lists.
+
+    Args:
+        engine: The calculator's.
+        structures: Atoms of each system; more than one only if `batched`.
+        states: Of each system, at step -1 or as a checkpoint had them.
+        fixed: What does not move, of each system.
+        integrator: Of all systems.
+        conditions: Of all systems.
+        batched: Whether the systems advance together, as one array.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        structures: list[Atoms],
+        states: list[State],
+        fixed: list[Fixed],
+        *,
+        integrator: Verlet,
+        conditions: Conditions,
+        batched: bool,
+    ):
+        self.engine, self.structures, self.batched = engine, structures, batched
+        self.conditions = conditions
+        size = len(fixed[0].mask)
+        self.renewal = Renewal(engine, structures, size)
+        self.plan = Plan(
+            integrator=integrator,
+            options=engine.options(size),
+            far_reach=self.renewal.far_reach,
+            near_reach=self.renewal.near_reach,
+            skin=engine.settings.skin,
+            bond_skin=engine.settings.bond_skin,
+            batched=batched,
+        )
+        with self.scope():
+            self.fixed = jax.device_put(self._together(fixed))
+            self.state = self._together(states)
+        self.lists_made = 0  # times that lists were renewed
+        self._lists: Any = None  # `DeviceLists` once it is started
+        self._stopped_at: tuple[int, int] | None = None
+
+    def scope(self):
+        """The calculator's precision and device."""
+        return scope(self.engine.settings.dtype, self.engine.device)
+
+    def _together(self, records: list):
+        if not self.batched:
+            return records[0]
+        return jax.tree.map(lambda *x: np.stack(x), *records)
+
+    def one(self, tree, k: int):
+        """The part of system k of records that have all systems, on the host."""
+        tree = jax.device_get(tree)
+        return jax.tree.map(lambda x: x[k], tree) if self.batched else tree
+
+    @property
+    def step(self) -> int:
+        """Number of the step that all systems have reached."""
+        return int(np.max(self.state.step))
+
+    def systems(self) -> list[System]:
+        """All systems at their present positions, on the host."""
+        with self.scope():
+            moving = jax.device_get((self.state.positions, self.state.cell))
+            fixed = jax.device_get(self.fixed)
+        parts = *moving, fixed.species, fixed.mask, fixed.total_charge
+        count = len(self.structures)
+        return [System(*map(np.asarray, self.one(parts, k))) for k in range(count)]
+
+    def start(self) -> Float[np.ndarray, "rows ..."]:
+        """Makes lists and the forces of step 0; the row of that step."""
+        with self.scope():
+            self.renewal.start(self.systems())
+            self._lists = self.renewal.on_device(batched=self.batched)
+        return self.advance(0)
+
+    def resume(self, references: list[dict], room: dict[str, int]) -> None:
+        """Makes the lists that a checkpoint tells of."""
+        with self.scope():
+            self.renewal.restore(self.systems(), references, room)
+            self._lists = self.renewal.on_device(batched=self.batched)
+
+    def advance(self, until: int) -> Float[np.ndarray, "rows ..."]:
+        """Steps until number `until`; a row of `COLUMNS` for each of them.
+
+        Raises:
+            SimulationBlewUp: a step could not be trusted.
+        """
+        rows = []
+        while self.step < until:
+            rows.append(self._advance_some(until))
+        empty = np.empty((0, *self.state.step.shape, len(COLUMNS)))
+        return np.concatenate(rows) if rows else empty
+
+    def most_steps(self) -> int:
+        """Steps of one call of the loop, at most."""
+        atoms = sum(map(len, self.structures))
+        return min(CHUNK, max(1, ATOM_STEPS // atoms))
+
+    def _advance_some(self, until: int) -> Float[np.ndarray, "rows ..."]:
+        before = self.step
+        with self.scope(), report.memory(len(self.structures[0])):
+            carry = self._call(before, min(until, before + self.most_steps()))
+            status = int(carry.status)
+        self.state, done = carry.state, int(np.max(carry.state.step)) - before
+        if status == FAILED:
+            raise failures.of_step(self, carry.previous)
+        if status != GOING:
+            self._renew(status)
+        return np.asarray(carry.rows[:done], np.float64)
+
+    def _call(self, before: int, until: int) -> Carry:
+        settings, conditions = self.engine.settings, self.conditions
+        first = before + 1
+        schedule = conditions.schedule(first, settings, at_rest=first == 0)
+        targets = self._together(conditions.targets(first, settings))
+        return advance(
+            self.engine.parameters, self.fixed, self._lists, schedule, targets,
+            self.state, np.asarray(until, np.int32), plan=self.plan,
+        )  # fmt: skip
+
+    def _renew(self, reason: int) -> None:
+        stopped_at = self.step, reason
+        if stopped_at == self._stopped_at:
+            raise failures.of_movement(self)
+        self._stopped_at = stopped_at
+        self.lists_made += 1
+        with self.scope():
+            self.renewal.renew(self.systems(), far=reason == NEIGHBORS)
+            self._lists = self.renewal.on_device(batched=self.batched)
+
+    def frame(self, k: int) -> Frame:
+        """System k as it is now."""
+        with self.scope():
+            state = self.one(self.state, k)
+        timestep_fs = self.conditions.timestep_fs
+        atoms = snapshot(self.structures[k], state, timestep_fs)
+        return Frame(int(state.step), int(state.step) * timestep_fs, atoms)
+
+    def bonding(self) -> list[Bonding]:
+        """Who is bonded to whom now, in every system."""
+        with self.scope():
+            found = jax.device_get(connections(
+                self.engine.parameters, self.fixed, self._lists, self.state,
+                batched=self.batched,
+            ))  # fmt: skip
+            charges = jax.device_get(self.state.result.solution.charges)
+        step, result = self.step, []
+        for k, atoms in enumerate(self.structures):
+            count, one = len(atoms), self.one(found, k)
+            bonds = self.renewal.entries[k].topology.bonds
+            kept = np.flatnonzero(np.asarray(bonds.mask) & (one.order > 0))
+            result.append(Bonding(
+                step=step,
+                time_fs=step * self.conditions.timestep_fs,
+                i=np.asarray(bonds.i)[kept],
+                j=np.asarray(bonds.j_atom)[kept],
+                order=one.order[kept].astype(float),
+                total_order=one.total_order[:count].astype(float),
+                lone_pairs=one.lone_pairs[:count].astype(float),
+                charges=self.one(charges, k)[:count].astype(float),
+            ))  # fmt: skip
+        return result

@@ -1,0 +1,50 @@
+"""The same trajectory as LAMMPS, from the same start."""
+
+import lammps_dynamics
+import numpy as np
+import pytest
+from ase.build import bulk, molecule, surface
+from motion import warm
+from packing import packed
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.md import run
+
+STEPS = 200
+
+
+def water():
+    return packed(["H2O"] * 12, 0.09, np.random.default_rng(2)), "cho"
+
+
+def ethanol():
+    return packed(["CH3CH2OH"] * 4, 0.08, np.random.default_rng(3)), "rdx"
+
+
+def moist_oxide():
+    oxide = bulk("ZnO", "wurtzite", a=3.25, c=5.2)
+    slab = surface(oxide, (1, 0, 0), layers=2, vacuum=6.0).repeat((1, 2, 1))
+    water = molecule("H2O")
+    water.translate(slab.positions.max(axis=0) - [1.5, 2.5, -2.2])
+    return slab + water, "ZnOH"
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("build", [water, ethanol, moist_oxide])
+def test_positions_are_those_of_lammps_for_200_steps(build):
+    atoms, force_field = build()
+    warm(atoms)
+    options = dict(charge_response=False, charge_tolerance=1e-12)
+    calc = JaxReaxFF(force_field, **options)
+    frames = []
+
+    def keep(frame):
+        frames.append(frame.atoms.positions)
+        return False
+
+    run(atoms, calc, ensemble="nve", steps=STEPS, log_every=50, stop=keep,
+        timestep_fs=0.25, progress=False)  # fmt: skip
+    theirs = lammps_dynamics.trajectory(
+        atoms, force_field, steps=STEPS, every=50, timestep_fs=0.25
+    )
+    np.testing.assert_allclose(np.array(frames), theirs, rtol=0, atol=1e-6)

@@ -1,0 +1,218 @@
+"""`run`: ensembles, outputs, restarts, and what goes wrong."""
+
+import numpy as np
+import pytest
+from ase import units
+from ase.calculators.calculator import InputError
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian
+from molecules import molecule
+from motion import warm
+from small import moist_methane
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.md import SimulationBlewUp, run
+from ase_reaxff_jax.md.integrators import ENSEMBLES
+
+
+@pytest.fixture(scope="module")
+def calc():
+    return JaxReaxFF("cho")
+
+
+def quiet(atoms, calc, **options):
+    return run(atoms, calc, **{"progress": False, **options})
+
+
+def test_constant_energy_is_constant(calc):
+    result = quiet(moist_methane(), calc, ensemble="nve", steps=400, timestep_fs=0.1)
+    assert np.ptp(result.total_energy) < 0.5e-3 * 8
+    assert result.kinetic_energy.std() > 10 * np.ptp(result.total_energy)
+
+
+@pytest.mark.parametrize("ensemble", [e for e in ENSEMBLES if "berendsen" not in e])
+def test_the_conserved_quantity_is_conserved_where_there_is_one(calc, ensemble):
+    pressure = {"pressure_GPa": 0.5} if ensemble.startswith("npt") else {}
+    result = quiet(
+        moist_methane(), calc, ensemble=ensemble, steps=300, timestep_fs=0.1,
+        tau_fs=20.0, pressure_tau_fs=200.0, **pressure,
+    )  # fmt: skip
+    assert np.isfinite(result.total_energy).all()
+    if ensemble == "npt-scr":
+        assert np.isnan(result.conserved_energy).all()
+    else:
+        assert np.ptp(result.conserved_energy) < 2e-3 * 8
+    moves = np.ptp(result.volume_A3) > 0
+    assert moves == ensemble.startswith("npt")
+
+
+def test_rows_are_every_few_steps_and_the_last(calc):
+    result = quiet(molecule("H2O"), calc, ensemble="nve", steps=25, log_every=10)
+    assert result.step.tolist() == [0, 10, 20, 25]
+    np.testing.assert_allclose(result.time_fs, [0, 2.5, 5.0, 6.25])
+    assert result.species == [{"H2O": 1}] * 4
+
+
+def test_the_first_row_and_the_last_atoms_are_those_of_the_calculator(calc):
+    atoms = molecule("H2O")
+    atoms.calc = calc
+    warm(atoms)
+    result = quiet(atoms, calc, ensemble="nve", steps=20)
+    assert result.potential_energy[0] == pytest.approx(atoms.get_potential_energy())
+    assert result.kinetic_energy[0] == pytest.approx(atoms.get_kinetic_energy())
+    last = result.atoms
+    assert result.potential_energy[-1] == pytest.approx(last.get_potential_energy())
+    assert result.kinetic_energy[-1] == pytest.approx(last.get_kinetic_energy())
+
+
+def test_dynamics_is_that_of_ases_own_integrator(calc):
+    from ase.md.verlet import VelocityVerlet
+
+    atoms = moist_methane()
+    warm(atoms)
+    result = quiet(atoms, calc, ensemble="nve", steps=40)
+    atoms.calc = calc
+    VelocityVerlet(atoms, 0.25 * units.fs).run(40)
+    np.testing.assert_allclose(
+        result.atoms.positions, atoms.positions, rtol=0, atol=1e-9
+    )
+
+
+def test_time_can_be_turned_back(calc):
+    tight = JaxReaxFF("cho", charge_tolerance=1e-12)
+    start = moist_methane()
+    there = quiet(start, tight, ensemble="nve", steps=60).atoms
+    there.set_momenta(-there.get_momenta())
+    back = quiet(there, tight, ensemble="nve", steps=60).atoms
+    np.testing.assert_allclose(back.positions, start.positions, rtol=0, atol=1e-8)
+
+
+def test_velocities_are_drawn_at_exactly_the_temperature_without_common_motion(calc):
+    atoms = moist_methane()
+    result = quiet(atoms, calc, ensemble="nve", steps=0, temperature_K=450.0)
+    assert result.temperature_K[0] == pytest.approx(450.0)
+    np.testing.assert_allclose(result.atoms.get_momenta().sum(axis=0), 0, atol=1e-12)
+    assert not atoms.get_momenta().any()  # the atoms given are left alone
+
+
+def test_momentum_is_conserved(calc):
+    result = quiet(moist_methane(), calc, ensemble="nvt-csvr", steps=100)
+    np.testing.assert_allclose(result.atoms.get_momenta().sum(axis=0), 0, atol=1e-9)
+
+
+def test_a_cluster_keeps_its_angular_momentum(calc):
+    atoms = molecule("CH3CH2OH")
+    tight = JaxReaxFF("cho", charge_tolerance=1e-12)
+    start = quiet(atoms, tight, ensemble="nve", steps=0).atoms
+    end = quiet(start, tight, ensemble="nve", steps=200).atoms
+    np.testing.assert_allclose(
+        end.get_angular_momentum(), start.get_angular_momentum(), rtol=0, atol=1e-8
+    )
+
+
+def test_fixed_atoms_and_components_stay_put(calc):
+    atoms = moist_methane()
+    atoms.set_constraint([FixAtoms([0]), FixCartesian([5], mask=(True, False, False))])
+    result = quiet(atoms, calc, ensemble="nvt-langevin", steps=50)
+    moved = result.atoms.positions - atoms.positions
+    assert (moved[0] == 0).all() and moved[5, 0] == 0
+    assert (moved[5, 1:] != 0).all() and (moved[1:5] != 0).all()
+    assert result.temperature_K[0] == pytest.approx(300.0)
+
+
+def test_other_constraints_are_refused_by_name(calc):
+    atoms = moist_methane()
+    atoms.set_constraint(FixBondLength(0, 1))
+    with pytest.raises(NotImplementedError, match="FixBondLength"):
+        quiet(atoms, calc, steps=1)
+
+
+def test_ramps_arrive(calc):
+    result = quiet(
+        moist_methane(), calc, ensemble="nvt-berendsen", steps=800, tau_fs=5.0,
+        temperature_K=(100.0, 900.0),
+    )  # fmt: skip
+    assert result.temperature_K[0] == pytest.approx(100.0)
+    assert result.temperature_K[-10:].mean() == pytest.approx(900.0, rel=0.2)
+    function = quiet(
+        moist_methane(), calc, ensemble="nvt-berendsen", steps=800, tau_fs=5.0,
+        temperature_K=lambda t: 100.0 + 4.0 * t,
+    )  # fmt: skip
+    np.testing.assert_allclose(function.total_energy, result.total_energy)
+
+
+def test_many_systems_advance_as_each_alone(calc):
+    structures = [molecule("H2O"), molecule("CH4"), moist_methane()]
+    for ensemble in ("nve", "nvt-langevin"):
+        together = quiet(
+            structures, calc, ensemble=ensemble, steps=60,
+            temperature_K=[200.0, 300.0, 400.0], seed=3,
+        )  # fmt: skip
+        for k, (atoms, found) in enumerate(zip(structures, together, strict=True)):
+            assert found.temperature_K[0] == pytest.approx(200.0 + 100.0 * k)
+            if ensemble == "nvt-langevin":
+                continue
+            alone = quiet(
+                atoms, calc, ensemble=ensemble, steps=60,
+                temperature_K=200.0 + 100.0 * k, seed=3 + k,
+            )  # fmt: skip
+            np.testing.assert_allclose(
+                found.total_energy, alone.total_energy, rtol=0, atol=1e-9
+            )
+
+
+def test_a_time_step_that_is_too_long_ends_with_the_last_good_frame(
+    calc, tmp_path, monkeypatch
+):
+    import ase.io
+
+    monkeypatch.chdir(tmp_path)
+    atoms = molecule("H2O")
+    atoms.set_momenta(np.array([[0, 0, 0], [60.0, 0, 0], [-60.0, 0, 0]]))
+    with pytest.raises(SimulationBlewUp, match=r"step \d+ .* atom") as caught:
+        quiet(atoms, calc, ensemble="nve", steps=100, timestep_fs=1.0)
+    saved = ase.io.read(tmp_path / "crash.extxyz")
+    np.testing.assert_allclose(saved.positions, caught.value.atoms.positions)
+
+
+def test_limits_end_a_run(calc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SimulationBlewUp, match=r"temperature is \d+ K, the limit 250"):
+        quiet(molecule("H2O"), calc, ensemble="nve", steps=50, max_temperature_K=250)
+    with pytest.raises(SimulationBlewUp, match=r"moved .* limit is 0.0001"):
+        quiet(molecule("H2O"), calc, ensemble="nve", steps=9, max_displacement_A=1e-4)
+
+
+def test_a_function_and_the_clock_can_end_a_run(calc):
+    options = dict(ensemble="nve", steps=1000)
+    result = quiet(molecule("H2O"), calc, stop=lambda f: f.step == 30, **options)
+    assert result.step[-1] == 30 and "stop" in result.stopped
+    result = quiet(molecule("H2O"), calc, wall_time_s=1e-9, **options)
+    assert result.step[-1] < 1000 and "wall time" in result.stopped
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (dict(timestep_fs=0.0), "timestep_fs"),
+        (dict(timestep_fs=2.0), "too long"),
+        (dict(temperature_K=-1.0), "temperature_K"),
+        (dict(temperature_K="hot"), "temperature_K"),
+        (dict(temperature_K=[1.0, 2.0]), "list"),
+        (dict(tau_fs=0.1), "tau_fs"),
+        (dict(steps=-1), "steps"),
+        (dict(steps=1.5), "steps"),
+        (dict(log_every=0), "log_every"),
+        (dict(ensemble="nvt-csrv"), "nvt-csvr"),
+        (dict(pressure_GPa=1.0), "no effect"),
+        (dict(ensemble="npt-mtk"), "needs pressure_GPa"),
+        (dict(ensemble="npt-mtk", pressure_GPa=0.0), "periodic"),
+        (dict(restart=True), "checkpoint"),
+        (dict(calc=None), "JaxReaxFF"),
+        (dict(max_temperature_K=0), "max_temperature_K"),
+        (dict(trajectory="x.foo"), "foo"),
+    ],
+)
+def test_bad_arguments_are_named(calc, options, words):
+    given = {"calc": calc, "steps": 1, **options}
+    with pytest.raises(InputError, match=words):
+        run(molecule("H2O"), progress=False, **given)
