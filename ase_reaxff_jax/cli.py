@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ase_reaxff_jax import cli_errors, compilation_cache
+from ase_reaxff_jax import cli_errors, cli_md, compilation_cache
+from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
 
 app = typer.Typer(
     name="reaxff-jax",
-    help="ReaxFF, the reactive force field: energies, relaxation, parameter files.",
+    help="ReaxFF, the reactive force field: energies, relaxation, dynamics, files.",
     epilog="Exit codes: 0 done; 1 failed or not converged; 2 unusable input; 3 a bug.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -24,19 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Structure = Annotated[
-    str,
-    typer.Argument(metavar="FILE", help="Any that ASE reads; FILE@3 is its frame 3."),
-]
-FField = Annotated[
-    str, typer.Option("--ffield", "-f", help="A bundled name, or an ffield file.")
-]
-Charge = Annotated[float, typer.Option(help="Total charge, e.")]
-Tolerance = Annotated[
-    float, typer.Option(help="Relative residual of the charge equations.")
-]
-Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
 
 
 def _version(wanted: bool | None) -> None:
@@ -205,6 +193,9 @@ def demo(
     from ase_reaxff_jax import demo as tour
 
     tour.run(output)
+
+
+app.command(epilog=cli_md.EXAMPLE)(cli_md.md)
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

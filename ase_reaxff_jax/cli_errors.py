@@ -10,7 +10,6 @@ from ase.calculators.calculator import (
     CalculationFailed,
     CalculatorSetupError,
     InputError,
-    PropertyNotImplementedError,
     ReadError,
     SCFError,
 )
@@ -36,7 +35,7 @@ def code_of(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, CalculationFailed):
         return FAILED
-    unusable = (CalculatorSetupError, PropertyNotImplementedError, ReadError, OSError)
+    unusable = (CalculatorSetupError, NotImplementedError, ReadError, OSError)
     return UNUSABLE if isinstance(error, unusable) else BUG
 
 

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Arguments:
     log: Any
     bonds: Any
     species: Any
+    picture: Any
     checkpoint: Any
     checkpoint_every: Any
     restart: Any
@@ -76,6 +78,10 @@ class Arguments:
         if self.stop is not None and not callable(self.stop):
             raise InputError(f"stop must be a function of a frame, not {self.stop!r}")
         self.checkpoint = None if self.checkpoint is None else Path(self.checkpoint)
+        if self.picture is not None and find_spec("matplotlib") is None:
+            raise InputError(
+                "picture needs matplotlib: pip install 'ase-reaxff-jax[plot]'"
+            )
         self._check_structures()
 
     def _check_number(self, name: str) -> None:
@@ -189,6 +195,13 @@ class Arguments:
             species=path(self.species),
         )
         return files.of_system(k) if self.batched else files
+
+    def picture_of(self, k: int) -> Path | None:
+        """The picture of system k."""
+        if self.picture is None:
+            return None
+        path = Path(self.picture)
+        return path.with_name(f"{path.stem}-{k}.png") if self.batched else path
 
     def folder(self) -> Path:
         """Where the outputs go: for what is written when a run fails."""

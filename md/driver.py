@@ -17,6 +17,7 @@ from ase_reaxff_jax.md.conditions import Target
 from ase_reaxff_jax.md.errors import SimulationBlewUp
 from ase_reaxff_jax.md.frames import Frame
 from ase_reaxff_jax.md.loop import compilations
+from ase_reaxff_jax.md.outputs import files
 from ase_reaxff_jax.md.outputs.extxyz import ExtendedXYZ
 from ase_reaxff_jax.md.recorder import Recorder
 from ase_reaxff_jax.md.results import Rows, RunResult
@@ -50,6 +51,7 @@ def run(
     log: PathLike | None = None,
     bonds: PathLike | None = None,
     species: PathLike | None = None,
+    picture: PathLike | None = None,
     checkpoint: PathLike | None = None,
     checkpoint_every: Number = 1000,
     restart: bool = False,
@@ -91,6 +93,8 @@ def run(
         log: CSV file.
         bonds: File in the format of LAMMPS's `fix reaxff/bonds`, each `log_every`.
         species: File in the format of LAMMPS's `fix reaxff/species`.
+        picture: PNG of energy, temperature and molecules against time, drawn at the
+            end; needs matplotlib.
         checkpoint: File from which `restart` continues; the one before is kept too.
         checkpoint_every: Steps between checkpoints.
         restart: Continue from the checkpoint if there is one. The result and the files
@@ -155,6 +159,7 @@ class Session:
         try:
             self._begin()
             self._go_on()
+            self._draw()
         except SimulationBlewUp as error:
             self._save_crash(error)
             raise
@@ -162,6 +167,14 @@ class Session:
             for recorder in self.recorders:
                 recorder.close()
         return [self._result(k) for k in range(len(self.recorders))]
+
+    def _draw(self) -> None:
+        for k, recorder in enumerate(self.recorders):
+            path = self.arguments.picture_of(k)
+            if path is not None:
+                from ase_reaxff_jax.md.picture import summary_picture
+
+                summary_picture(path, recorder.rows.columns(), recorder.history)
 
     def _save_crash(self, error: SimulationBlewUp) -> None:
         info = error.atoms.info
@@ -198,7 +211,10 @@ class Session:
         arguments = self.arguments
         for k in range(len(self.recorders)):
             arguments.files_of(k).check(overwrite=arguments.overwrite)
-        if path is None or not checkpoint.exists(path):
+        if path is None:
+            return
+        files.check_folder(path)
+        if not checkpoint.exists(path):
             return
         if not arguments.overwrite:
             raise FileExistsError(

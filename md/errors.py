@@ -1,7 +1,7 @@
 """Errors of the driver."""
 
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed, ReadError
+from ase.calculators.calculator import CalculationFailed, InputError
 
 
 class SimulationBlewUp(CalculationFailed):
@@ -12,5 +12,5 @@ class SimulationBlewUp(CalculationFailed):
         self.step, self.atoms = step, atoms
 
 
-class CheckpointError(ReadError):
+class CheckpointError(InputError):
     """A checkpoint cannot be used."""

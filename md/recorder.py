@@ -11,7 +11,7 @@ from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.md.analysis import SpeciesHistory, counts, molecules
 from ase_reaxff_jax.md.frames import Bonding, Frame
-from ase_reaxff_jax.md.outputs import trajectories
+from ase_reaxff_jax.md.outputs import files, trajectories
 from ase_reaxff_jax.md.outputs.bonds import BondsFile
 from ase_reaxff_jax.md.outputs.species import SpeciesFile
 from ase_reaxff_jax.md.outputs.table import Table
@@ -70,6 +70,7 @@ class Files:
         if len(set(paths)) < len(paths):
             raise InputError("two outputs of a run have the same file name")
         for path in paths:
+            files.check_folder(path)
             if path.exists() and not overwrite:
                 raise FileExistsError(
                     f"{path} exists; give restart=True to go on with that run, "
@@ -81,9 +82,9 @@ class Recorder:
     """Rows, molecules, reactions and files of one system."""
 
     def __init__(
-        self, atoms: Atoms, elements: tuple[str, ...], rows: Rows, files: Files
+        self, atoms: Atoms, elements: tuple[str, ...], rows: Rows, names: Files
     ):
-        self.atoms, self.elements, self.rows, self.files = atoms, elements, rows, files
+        self.atoms, self.elements, self.rows, self.names = atoms, elements, rows, names
         self.history = SpeciesHistory(atoms.get_chemical_symbols())
         self.species: list[dict[str, int]] = []
         self._files: dict[str, Any] = {}  # those that are open
@@ -103,7 +104,7 @@ class Recorder:
                 file = kind.reopen(path, position, *arguments, **options)
             self._files[name] = file
 
-        for name, path in self.files.named().items():
+        for name, path in self.names.named().items():
             if name == "log":
                 opened(Table, path, name, [*LOG_COLUMNS, SPEED])
             elif name in LINES:
@@ -138,7 +139,7 @@ class Recorder:
 
     def frame(self, frame: Callable[[], Frame]) -> None:
         """One frame of every trajectory."""
-        names = [str(path) for path in self.files.trajectories]
+        names = [str(path) for path in self.names.trajectories]
         if names:
             made = frame()
             for name in names:

@@ -9,6 +9,19 @@ from pathlib import Path
 from ase.calculators.calculator import InputError
 
 
+def check_folder(path: Path) -> None:
+    """The OSError that fits where there cannot be a new file of this name."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "its folder does not exist; create it first", str(path)
+        )
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(
+            errno.EACCES, "its folder may not be written in", str(path)
+        )
+
+
 def claim(path: Path, *, overwrite: bool) -> None:
     """Makes `path` a new, empty file, or says why it cannot be one.
 
@@ -19,10 +32,7 @@ def claim(path: Path, *, overwrite: bool) -> None:
         raise IsADirectoryError(
             errno.EISDIR, "this is a folder; give the name of a file", str(path)
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            errno.ENOENT, "its folder does not exist; create it first", str(path)
-        )
+    check_folder(path)
     try:
         path.open("wb" if overwrite else "xb").close()
     except FileExistsError:

@@ -1,0 +1,149 @@
+"""The command `reaxff-jax md`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ase.calculators.calculator import InputError
+
+from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
+
+EXAMPLE = (
+    "Example: reaxff-jax md water.xyz --ffield cho --ensemble nvt-csvr --steps 20000 "
+    "--temperature 300 --trajectory run.extxyz --log run.csv"
+)
+SHOWN = 6  # kinds of molecules in the summary
+
+
+def md(
+    structure: Structure,
+    ffield: FField,
+    steps: Annotated[int, typer.Option(min=0, help="Number of the last step.")],
+    ensemble: Annotated[
+        str,
+        typer.Option(
+            help="nve, nvt-langevin, nvt-nose-hoover, nvt-csvr, nvt-berendsen, "
+            "npt-scr, npt-berendsen or npt-mtk."
+        ),
+    ] = "nvt-langevin",
+    timestep: Annotated[float, typer.Option(help="fs.")] = 0.25,
+    temperature: Annotated[
+        str, typer.Option(help="K; 300:2000 is a ramp over the run.")
+    ] = "300",
+    tau: Annotated[float, typer.Option(help="Of the thermostat, fs.")] = 100.0,
+    pressure: Annotated[
+        str | None, typer.Option(help="GPa, or a ramp; for the npt ensembles.")
+    ] = None,
+    pressure_tau: Annotated[float, typer.Option(help="Of the barostat, fs.")] = 1000.0,
+    cell: Annotated[
+        str, typer.Option(help="What changes: isotropic, orthorhombic or full.")
+    ] = "isotropic",
+    seed: Annotated[int, typer.Option(help="Of velocities and noise.")] = 0,
+    log_every: Annotated[int, typer.Option(min=1, help="Steps between rows.")] = 10,
+    trajectory: Annotated[
+        list[Path] | None,
+        typer.Option(help=".extxyz, .traj, .lammpstrj or .h5md; may be repeated."),
+    ] = None,
+    trajectory_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between frames.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="CSV file.")] = None,
+    bonds: Annotated[
+        Path | None, typer.Option(help="As LAMMPS's fix reaxff/bonds.")
+    ] = None,
+    species: Annotated[
+        Path | None, typer.Option(help="As LAMMPS's fix reaxff/species.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG of energy, temperature, molecules.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="To continue from with --restart.")
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(min=1)] = 1000,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Continue from the checkpoint.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    max_temperature: Annotated[
+        float | None, typer.Option(help="K; above it the run fails.")
+    ] = None,
+    wall_time: Annotated[
+        float | None, typer.Option(help="Seconds, after which the run ends.")
+    ] = None,
+    charge: Charge = 0.0,
+    charge_tolerance: Tolerance = 1e-6,
+    dtype: Dtype = "float64",
+) -> None:
+    """Molecular dynamics, the whole trajectory on the device.
+
+    Atoms without velocities start with those of the temperature. Ctrl-C writes the
+    checkpoint, if one is wanted, and ends the run.
+    """
+    from ase_reaxff_jax import cli_tasks
+    from ase_reaxff_jax.md import run
+
+    atoms = cli_tasks.read_structure(structure)
+    calc = cli_tasks.calculator(
+        ffield, charge=charge, charge_tolerance=charge_tolerance, dtype=dtype
+    )
+    print(f"{structure}: {cli_tasks.describe(atoms)}; force field {ffield}")
+    result = run(
+        atoms, calc, steps=steps, ensemble=ensemble, timestep_fs=timestep,
+        temperature_K=_target("--temperature", temperature), tau_fs=tau,
+        pressure_GPa=None if pressure is None else _target("--pressure", pressure),
+        pressure_tau_fs=pressure_tau, cell=cell, seed=seed, log_every=log_every,
+        trajectory=list(trajectory or []), trajectory_every=trajectory_every, log=log,
+        bonds=bonds, species=species, picture=picture, checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every, restart=restart, overwrite=overwrite,
+        max_temperature_K=max_temperature, wall_time_s=wall_time,
+    )  # fmt: skip
+    _show(result, timestep)
+    files = [*(trajectory or []), log, bonds, species, picture, checkpoint]
+    written = ", ".join(str(path) for path in files if path is not None)
+    if written:
+        print(f"wrote {written}")
+
+
+def _target(option: str, text: str) -> float | tuple[float, float]:
+    """A number, or the two ends of a ramp."""
+    try:
+        ends = [float(part) for part in text.split(":")]
+    except ValueError:
+        ends = []
+    if len(ends) not in (1, 2):
+        raise InputError(f"{option} {text!r} is neither a number nor START:STOP")
+    return ends[0] if len(ends) == 1 else (ends[0], ends[1])
+
+
+def _show(result: Any, timestep_fs: float) -> None:
+    """What became of the run, in a few lines."""
+    from ase_reaxff_jax.cli_tables import console
+
+    out, atoms = console(), len(result.atoms)
+    ended = f", ended early: {result.stopped}" if result.stopped else ""
+    out.print(f"{result.step[-1]} steps, {result.time_fs[-1]:g} fs{ended}")
+    half = slice(len(result.step) // 2, None)
+    out.print(f"Temperature: {result.temperature_K[half].mean():.1f} K (second half)")
+    energies = result.total_energy
+    out.print(f"Total energy: {energies[0]:.6f} -> {energies[-1]:.6f} eV")
+    conserved = result.conserved_energy
+    if conserved[-1] == conserved[-1]:
+        drift = 1000 * (conserved[-1] - conserved[0]) / atoms
+        out.print(f"Conserved quantity: {drift:+.4f} meV/atom since the start")
+    if result.pressure_GPa[-1] == result.pressure_GPa[-1]:
+        pressure, density = result.pressure_GPa[half], result.density_g_cm3[half]
+        out.print(
+            f"Pressure: {pressure.mean():.3f} GPa; density: {density.mean():.4f} g/cm^3"
+        )
+    main = sorted(result.species[-1].items(), key=lambda item: -item[1])[:SHOWN]
+    out.print("Molecules at the end: " + ", ".join(f"{n} {name}" for name, n in main))
+    if result.reactions:
+        out.print(f"Reactions: {len(result.reactions)}")
+    if result.steps_per_second == result.steps_per_second:
+        speed = result.steps_per_second
+        per_day = speed * timestep_fs * 86_400 / 1e6
+        per_atom = 1e6 / speed / atoms
+        out.print(f"{speed:.3g} steps/s, {per_day:.3g} ns/day, {per_atom:.1f} µs/atom")
