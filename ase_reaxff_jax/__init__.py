@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ase_reaxff_jax import jax_version
 
 if TYPE_CHECKING:
+    from ase_reaxff_jax.bundled import forcefields
     from ase_reaxff_jax.calculator import JaxReaxFF
     from ase_reaxff_jax.ffield import read_ffield, write_ffield
     from ase_reaxff_jax.forcefield import ForceField
-    from ase_reaxff_jax.forcefields import forcefields
 
 __all__ = ["ForceField", "JaxReaxFF", "forcefields", "read_ffield", "write_ffield"]
 
@@ -22,7 +22,7 @@ jax_version.check()
 _HOMES = {
     "ForceField": "forcefield",
     "JaxReaxFF": "calculator",
-    "forcefields": "forcefields",
+    "forcefields": "bundled",
     "read_ffield": "ffield",
     "write_ffield": "ffield",
 }

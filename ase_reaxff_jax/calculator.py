@@ -20,9 +20,9 @@ from ase.calculators.calculator import (
 )
 
 from ase_reaxff_jax import errors
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.forcefields import load
 from ase_reaxff_jax.inputs import check_geometry, species_of
 from ase_reaxff_jax.missing import missing_rows, rows_are_complete
 from ase_reaxff_jax.notices import Notices

@@ -5,12 +5,12 @@ from pathlib import Path
 import equinox as eqx
 from ase.calculators.calculator import ReadError
 
+from ase_reaxff_jax.bundled import UnknownForceFieldError, find, forcefields, load
 from ase_reaxff_jax.cli_tables import console, table
 from ase_reaxff_jax.ffield.lint import lint
 from ase_reaxff_jax.ffield.schema import SECTIONS
 from ase_reaxff_jax.ffield.write import write_ffield
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.forcefields import UnknownForceFieldError, find, forcefields, load
 
 ROWS = list(SECTIONS)[1:]  # the sections that have rows of elements
 

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         if benchmark.force_field == "silica" and options.silica_ffield is None:
             rows.append(Row(benchmark.name, 0, "all", why_not=NO_SILICA))
             continue
-        bundled = files("ase_reaxff_jax") / "forcefields"
+        bundled = files("ase_reaxff_jax") / "bundled"
         with as_file(bundled / f"{benchmark.force_field}.ff") as path:
             silica = benchmark.force_field == "silica"
             rows += measure(

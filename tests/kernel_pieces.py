@@ -20,8 +20,8 @@ from jax.flatten_util import ravel_pytree
 
 from ase_reaxff_jax import JaxReaxFF, programs
 from ase_reaxff_jax.bond_orders import BondOrders
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.coordination import Coordination
-from ase_reaxff_jax.forcefields import load
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.topology import Bonds
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ase_reaxff_jax.bond_orders import bond_orders, bond_reach, order_bound
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 
 double_precision = pieces.double_precision
 NAMES = ("total", "sigma", "pi", "pipi")

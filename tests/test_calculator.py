@@ -9,8 +9,8 @@ from ase import Atoms
 from small import SMALL, moist_methane, rattled, with_calculator
 
 from ase_reaxff_jax import JaxReaxFF, read_ffield, write_ffield
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
-from ase_reaxff_jax.forcefields import load
 
 CHO = load("cho")
 

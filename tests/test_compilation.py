@@ -8,7 +8,7 @@ from ase.build import bulk
 from small import SMALL, hydronium, moist_methane, rattled
 
 from ase_reaxff_jax import JaxReaxFF, programs
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 
 CHO = load("cho")
 

@@ -6,8 +6,8 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.coordination import coordination
-from ase_reaxff_jax.forcefields import load
 
 double_precision = pieces.double_precision
 SULFUR = dict(

@@ -16,8 +16,8 @@ from ase.calculators.calculator import (
 from small import SMALL, moist_methane, rattled, with_calculator
 
 from ase_reaxff_jax import JaxReaxFF, errors, lists
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
-from ase_reaxff_jax.forcefields import load
 
 CHO = load("cho")
 

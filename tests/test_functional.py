@@ -22,7 +22,7 @@ from functional_cases import (
 from small import SKEWED, moist_methane, rattled
 
 from ase_reaxff_jax import JaxReaxFF
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 
 
 @pytest.fixture(autouse=True)

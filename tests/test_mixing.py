@@ -10,8 +10,8 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.forcefield import column
-from ase_reaxff_jax.forcefields import load
 from ase_reaxff_jax.mixing import mix
 
 double_precision = pieces.double_precision

@@ -17,9 +17,9 @@ from ase import Atoms
 from ase.build import molecule
 from jax.flatten_util import ravel_pytree
 
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.engine import Engine
-from ase_reaxff_jax.forcefields import load
 from ase_reaxff_jax.mixing import mix
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings

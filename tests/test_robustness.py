@@ -9,7 +9,7 @@ from ase.build import molecule
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax import JaxReaxFF, read_ffield, write_ffield
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.history import ChargeHistory
 
 

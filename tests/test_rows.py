@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ase_reaxff_jax.forcefields import forcefields, load
+from ase_reaxff_jax.bundled import forcefields, load
 from ase_reaxff_jax.rows import _angle_rows, _torsion_rows, rows_of
 
 ANY = -1

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ase_reaxff_jax.bundled import find
 from ase_reaxff_jax.ffield import FfieldError, read_ffield
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.forcefields import find
 
 MUTATIONS = 12_000
 JUNK = "0123456789.+-eEdD!# \t\n\rCHX*nainf\0é\x1c\u2028"

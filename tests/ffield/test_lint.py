@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ase_reaxff_jax.bundled import forcefields, load
 from ase_reaxff_jax.ffield.lint import lint
 from ase_reaxff_jax.ffield.schema import SECTIONS
 from ase_reaxff_jax.ffield.usual import NOT_NEGATIVE, ONE_OF, POSITIVE, RANGES
 from ase_reaxff_jax.forcefield import Header
-from ase_reaxff_jax.forcefields import forcefields, load
 
 
 def grave(force_field):

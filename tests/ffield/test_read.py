@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from ase.calculators.calculator import ReadError
 
+from ase_reaxff_jax.bundled import find, load
 from ase_reaxff_jax.ffield import read_ffield
 from ase_reaxff_jax.ffield.write import to_text
 from ase_reaxff_jax.forcefield import column
-from ase_reaxff_jax.forcefields import find, load
 
 CHO = find("cho").read_text()
 LINES = CHO.split("\n")

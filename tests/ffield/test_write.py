@@ -11,10 +11,10 @@ from ase.calculators.calculator import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ase_reaxff_jax.bundled import forcefields, load
 from ase_reaxff_jax.ffield import read_ffield, write_ffield
 from ase_reaxff_jax.ffield.write import number, to_text
 from ase_reaxff_jax.forcefield import Header
-from ase_reaxff_jax.forcefields import forcefields, load
 
 NAMES = [entry.name for entry in forcefields()]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ase_reaxff_jax.ffield import read_ffield, write_ffield
 from ase_reaxff_jax.forcefield import ForceField, Header
 
-TARGET = Path(__file__).parents[2] / "ase_reaxff_jax" / "forcefields"
+TARGET = Path(__file__).parents[2] / "ase_reaxff_jax" / "bundled"
 
 
 def lammps_potentials() -> Path:

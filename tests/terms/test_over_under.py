@@ -10,7 +10,7 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.terms.over_under import over_under_energy
 
 double_precision = pieces.double_precision

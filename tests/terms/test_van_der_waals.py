@@ -9,7 +9,7 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
-from ase_reaxff_jax.forcefields import load
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.options import Options, form_of
 from ase_reaxff_jax.taper import taper
 from ase_reaxff_jax.terms.van_der_waals import van_der_waals_energy
