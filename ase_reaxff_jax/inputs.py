@@ -5,6 +5,7 @@ from ase import Atoms
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.units import FAR_AWAY
 
 SHOWN = 5  # atoms named in a message
 
@@ -37,6 +38,13 @@ def check_geometry(atoms: Atoms) -> None:
     bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
     if len(bad):
         raise InputError(f"positions are not finite numbers: atoms {some(bad)}")
+    farthest = 0.5 * FAR_AWAY
+    bad = np.flatnonzero((abs(atoms.positions) > farthest).any(axis=1))
+    if len(bad):
+        raise InputError(
+            f"coordinates are beyond {farthest:g} Å: atoms {some(bad)}; move the "
+            "structure towards the origin"
+        )
     charges = atoms.get_initial_charges()
     if not np.isfinite(charges).all():
         bad = np.flatnonzero(~np.isfinite(charges))
@@ -44,6 +52,8 @@ def check_geometry(atoms: Atoms) -> None:
     cell = atoms.cell.array
     if not np.isfinite(cell).all():
         raise InputError(f"the cell has entries that are not finite: {cell.tolist()}")
+    if (abs(cell[atoms.pbc]) > farthest).any():
+        raise InputError(f"the cell is longer than {farthest:g} Å: {cell.tolist()}")
     periodic = cell[atoms.pbc]
     lengths = np.linalg.norm(periodic, axis=1)
     axes = "abc"

@@ -55,7 +55,13 @@ def _text(source) -> tuple[str, str]:
         name = os.fspath(source)
         if Path(source).is_dir():
             raise FfieldError(f"{name} is a folder, expected a force-field file")
-        content: bytes | str = Path(source).read_bytes()
+        try:
+            content: bytes | str = Path(source).read_bytes()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"no force-field file {name!r}; bundled sets are read by name with "
+                "JaxReaxFF(name).force_field"
+            ) from error
     else:
         name = str(getattr(source, "name", "<force field>"))
         content = source.read()

@@ -5,10 +5,12 @@ and relaxation time tau, the strain of a step of length dt is
 
     de = b dt / (3 tau) (P - p + k kT / V)  +  sqrt(2 kT b dt / (3 V tau)) R
 
-with k = 1, or 2 where the total momentum is zero, and R symmetric with normal numbers
-of variance 1 on its diagonal and 1/2 beside it. Positions and cell are deformed by
-exp(de), velocities by exp(-de). Without R and k it is Berendsen's barostat, which also
-leaves the velocities alone.
+with R symmetric, its normal numbers of variance 1 on the diagonal and 1/2 beside it.
+Positions and cell are deformed by exp(de), velocities by exp(-de). k is 1 where the
+total momentum stays zero, because then positions have three degrees of freedom more
+than velocities, which the deformation scales the other way; else 0. (The noise becomes
+weaker as the volume grows: read as an Ito equation, that alone gives the weight V dV.)
+Without R and k it is Berendsen's barostat, which also leaves the velocities alone.
 
 Sources: Bernetti & Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto, Raiteri,
 Bernetti & Bussi, Appl. Sci. 12, 1139 (2022); Berendsen et al., J. Chem. Phys. 81, 3684
@@ -73,7 +75,7 @@ class CellRescaling:
         rate = now.compressibility * now.timestep / (3.0 * now.pressure_tau)
         if not self.stochastic:
             return rate * excess
-        lost = 1.0 + jnp.where(particles.drifts, 1.0, 0.0)
+        lost = jnp.where(particles.drifts, 1.0, 0.0)
         excess += lost * now.kT / volume * unit
         noise = jax.random.normal(jax.random.fold_in(now.key, 2), (3, 3), unit.dtype)
         noise = 0.5 * (noise + noise.T)
