@@ -24,9 +24,10 @@ def bucket(needed: int, *, parts: int = 8, smallest: int = 16) -> int:
 def list_room(needed: int) -> int:
     """Room for a list, more than needed, so that it seldom has to grow.
 
-    A twentieth more; a quarter where the list is short, because it then changes more.
+    A twentieth more; a quarter and some where the list is short, because it then
+    changes more.
     """
-    needed += max(needed // 20, min(needed // 4, 200))
+    needed += max(needed // 20, min(needed // 4 + 32, 200))
     return bucket(needed, parts=2 if needed <= COARSE else 8)
 
 
@@ -77,7 +78,7 @@ def fitting(name: str, needed: int) -> int:
     if name == "width":
         return bucket(needed + needed // 32 + 2, parts=32, smallest=8)
     if name == "acceptors":
-        return bucket(needed + needed // 10 + 2, parts=16, smallest=8)
+        return bucket(needed + needed // 6 + 2, parts=16, smallest=8)
     if name == "hydrogen_bonds":  # the rows of `acceptors`
         return bucket(needed + needed // 20 + 8, parts=16)
     return list_room(needed)

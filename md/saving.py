@@ -100,7 +100,7 @@ def load(
         for old, new in zip(leaves, found, strict=True):
             if new is None or new.shape != old.shape or new.dtype != old.dtype:
                 raise CheckpointError(f"{path} has the state of another kind of run")
-        simulation.state = jax.tree.unflatten(structure, found)
+        simulation.state = jax.device_put(jax.tree.unflatten(structure, found))
     names = ("far_positions", "far_cell", "near_positions", "near_cell")
     references = [
         {name: arrays[f"lists {k} {name}"] for name in names}

@@ -73,7 +73,7 @@ class Simulation:
         )
         with self.scope():
             self.fixed = jax.device_put(self._together(fixed))
-            self.state = self._together(states)
+            self.state = jax.device_put(self._together(states))
         self.lists_made = 0  # times that lists were renewed
         self._lists: Any = None  # `DeviceLists` once it is started
         self._stopped_at: tuple[int, int] | None = None
