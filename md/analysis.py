@@ -83,6 +83,10 @@ class SpeciesHistory:
         self._seen = now
         return self._accept()
 
+    def counts_of_last(self) -> dict[str, int]:
+        """Molecules of each formula at the last sample, as it was seen."""
+        return dict(Counter(formulae_of_numbers(self._seen, self._numbers)))
+
     def counts(self) -> dict[str, Int[np.ndarray, " samples"]]:
         """Molecules of each formula at each sample, also of those that came later."""
         changes: dict[str, np.ndarray] = {}

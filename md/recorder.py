@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import InputError
 
-from ase_reaxff_jax.md.analysis import SpeciesHistory, counts, molecules
+from ase_reaxff_jax.md.analysis import SpeciesHistory
 from ase_reaxff_jax.md.frames import Bonding, Frame
 from ase_reaxff_jax.md.outputs import files, trajectories
 from ase_reaxff_jax.md.outputs.bonds import BondsFile
@@ -127,8 +127,7 @@ class Recorder:
         """One row of the log, and the molecules of the same step."""
         self.rows.add(step, values)
         self.history.add(bonding)
-        labels = molecules(bonding)
-        self.species.append(counts(labels, self.atoms.get_chemical_symbols()))
+        self.species.append(self.history.counts_of_last())
         for name in LINES:
             if name in self._files:
                 self._files[name].write(bonding)

@@ -48,12 +48,11 @@ class Renewal:
         ]
         self._same_room(systems)
 
-    def renew(self, systems: list[System], *, far: bool) -> bool:
-        """New lists where they are nearly or quite used up; whether there were any.
+    def renew(self, systems: list[System], *, far: bool) -> None:
+        """New lists where they are nearly or quite used up.
 
         `far` says that some system's neighbours are outdated, not only its topology.
         """
-        renewed = False
         share = USED if len(systems) > 1 else 0.0
         for k, system in enumerate(systems):
             entry, geometry = self.entries[k], (system.positions, system.cell)
@@ -70,9 +69,7 @@ class Renewal:
                 self.entries[k] = self._lists.made(atoms, system, self.room)
             elif near_used:
                 self._lists.renew_topology(entry, system)
-            renewed |= bool(far_used or near_used)
         self._same_room(systems)
-        return renewed
 
     def _same_room(self, systems: list[System]) -> None:
         """Makes the lists anew whose room is not what it has become."""

@@ -135,11 +135,11 @@ class Session:
                 if arguments.checkpoint and self._due(arguments.checkpoint_every):
                     self._save()
                 bar.update(simulation.step - before)
-                bar.set_postfix_str(self._pace(rows[-1]), refresh=False)
+                bar.set_postfix_str(self._pace(), refresh=False)
         if arguments.checkpoint:
             self._save()
 
-    def _pace(self, row) -> str:
+    def _pace(self) -> str:
         per_day = self._speed * self.arguments.timestep_fs * FS_PER_DAY / FS_PER_NS
         return f"{per_day:.3g} ns/day"
 

@@ -74,7 +74,6 @@ class Simulation:
         with self.scope():
             self.fixed = jax.device_put(self._together(fixed))
             self.state = jax.device_put(self._together(states))
-        self.lists_made = 0  # times that lists were renewed
         self._lists: Any = None  # `DeviceLists` once it is started
         self._stopped_at: tuple[int, int] | None = None
 
@@ -163,7 +162,6 @@ class Simulation:
         if stopped_at == self._stopped_at:
             raise failures.of_movement(self)
         self._stopped_at = stopped_at
-        self.lists_made += 1
         with self.scope():
             self.renewal.renew(self.systems(), far=reason == NEIGHBORS)
             self._lists = self.renewal.on_device(batched=self.batched)
