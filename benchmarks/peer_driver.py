@@ -35,7 +35,7 @@ def main() -> None:
         compilations=compilations.count - compiled,
         potential=result.potential_energy[0],
         drift=result.total_energy[-1] - result.total_energy[0],
-        temperature=result.temperature_K[-1],
+        temperature=result.atoms.get_temperature(),
     )
 
 

@@ -64,7 +64,7 @@ def test_the_same_structure_is_built_each_time():
 @pytest.mark.lammps
 def test_the_smallest_system_gives_the_numbers_of_lammps_and_a_table(tmp_path):
     file = tmp_path / "numbers.json"
-    peers = ["LAMMPS", "ours, float64", "jax-md"]
+    peers = ["LAMMPS", "ours, float64", "ours, driver", "jax-md"]
     done = run("--quick", "--systems", "water-81", "--steps", 10, "--json", file,
                "--peers", *peers)  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def test_the_smallest_system_gives_the_numbers_of_lammps_and_a_table(tmp_path):
         peer.name for peer in measure.PEERS if peer.name != "ours, float32"
     ]
     lammps = rows[measure.BASELINE]
-    for name in ("LAMMPS, 1 rank", "ours, float64"):
+    for name in ("LAMMPS, 1 rank", "ours, float64", "ours, driver"):
         row = rows[name]
         assert row["why_not"] is None
         assert row["potential"] == pytest.approx(lammps["potential"], abs=5e-6)
