@@ -6,12 +6,15 @@ from typing import Annotated, Any
 import typer
 from ase.calculators.calculator import InputError
 
+from ase_reaxff_jax import cli_input
 from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
 
 EXAMPLE = (
     "Example: reaxff-jax md water.xyz --ffield cho --ensemble nvt-csvr --steps 20000 "
-    "--temperature 300 --trajectory run.extxyz --log run.csv"
+    "--temperature 300 --trajectory run.extxyz --log run.csv; or, with all this in a "
+    "file: reaxff-jax md --input run.yaml"
 )
+OF_THE_CALCULATOR = ("charge", "charge_tolerance", "dtype")
 SHOWN = 6  # kinds of molecules in the summary
 
 
@@ -26,15 +29,24 @@ def md(
             "npt-scr, npt-berendsen or npt-mtk."
         ),
     ] = "nvt-langevin",
-    timestep: Annotated[float, typer.Option(help="fs.")] = 0.25,
-    temperature: Annotated[
-        str, typer.Option(help="K; 300:2000 is a ramp over the run.")
+    timestep_fs: Annotated[float, typer.Option("--timestep", help="fs.")] = 0.25,
+    temperature_K: Annotated[
+        str,
+        typer.Option("--temperature", help="K; 300:2000 is a ramp over the run."),
     ] = "300",
-    tau: Annotated[float, typer.Option(help="Of the thermostat, fs.")] = 100.0,
-    pressure: Annotated[
-        str | None, typer.Option(help="GPa, or a ramp; for the npt ensembles.")
+    tau_fs: Annotated[
+        float, typer.Option("--tau", help="Of the thermostat, fs.")
+    ] = 100.0,
+    pressure_GPa: Annotated[
+        str | None,
+        typer.Option("--pressure", help="GPa, or a ramp; for the npt ensembles."),
     ] = None,
-    pressure_tau: Annotated[float, typer.Option(help="Of the barostat, fs.")] = 1000.0,
+    pressure_tau_fs: Annotated[
+        float, typer.Option("--pressure-tau", help="Of the barostat, fs.")
+    ] = 1000.0,
+    compressibility_per_GPa: Annotated[
+        float, typer.Option("--compressibility", help="Of the material, 1/GPa.")
+    ] = 0.5,
     cell: Annotated[
         str, typer.Option(help="What changes: isotropic, orthorhombic or full.")
     ] = "isotropic",
@@ -60,55 +72,82 @@ def md(
     checkpoint: Annotated[
         Path | None, typer.Option(help="To continue from with --restart.")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(min=1)] = 1000,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=1, help="Steps between checkpoints.")
+    ] = 1000,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Continue from the checkpoint.")
+        bool, typer.Option(help="Continue from the checkpoint.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
-    max_temperature: Annotated[
-        float | None, typer.Option(help="K; above it the run fails.")
+    overwrite: Annotated[bool, typer.Option(help="Replace files that exist.")] = False,
+    max_temperature_K: Annotated[
+        float | None,
+        typer.Option("--max-temperature", help="K; above it the run fails."),
     ] = None,
-    wall_time: Annotated[
-        float | None, typer.Option(help="Seconds, after which the run ends.")
+    max_displacement_A: Annotated[
+        float | None,
+        typer.Option(
+            "--max-displacement",
+            help="Å, of an atom in a step; above it the run fails.",
+        ),
     ] = None,
+    wall_time_s: Annotated[
+        float | None,
+        typer.Option("--wall-time", help="Seconds, after which the run ends."),
+    ] = None,
+    progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
     charge: Charge = 0.0,
     charge_tolerance: Tolerance = 1e-6,
     dtype: Dtype = "float64",
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            is_eager=True,
+            callback=cli_input.from_file,
+            help="YAML file with FILE and options by their names, `structure: FILE`, "
+            "`temperature_K: 300`; those of the command line go first.",
+        ),
+    ] = None,
+    write_input: Annotated[
+        Path | None, typer.Option(help="Write all this as such a YAML file.")
+    ] = None,
 ) -> None:
     """Molecular dynamics, the whole trajectory on the device.
 
     Atoms without velocities start with those of the temperature. Ctrl-C writes the
     checkpoint, if one is wanted, and ends the run.
     """
+    given = dict(locals())
     from ase_reaxff_jax import cli_tasks
     from ase_reaxff_jax.md import run
 
-    atoms = cli_tasks.read_structure(structure)
-    calc = cli_tasks.calculator(
-        ffield, charge=charge, charge_tolerance=charge_tolerance, dtype=dtype
+    del given["input_file"], given["write_input"]
+    if write_input is not None:
+        cli_input.write(write_input, given)
+    options = {name: given.pop(name) for name in OF_THE_CALCULATOR}
+    atoms, calc = (
+        cli_tasks.read_structure(given.pop("structure")),
+        cli_tasks.calculator(given.pop("ffield"), **options),
     )
     print(f"{structure}: {cli_tasks.describe(atoms)}; force field {ffield}")
-    result = run(
-        atoms, calc, steps=steps, ensemble=ensemble, timestep_fs=timestep,
-        temperature_K=_target("--temperature", temperature), tau_fs=tau,
-        pressure_GPa=None if pressure is None else _target("--pressure", pressure),
-        pressure_tau_fs=pressure_tau, cell=cell, seed=seed, log_every=log_every,
-        trajectory=list(trajectory or []), trajectory_every=trajectory_every, log=log,
-        bonds=bonds, species=species, picture=picture, checkpoint=checkpoint,
-        checkpoint_every=checkpoint_every, restart=restart, overwrite=overwrite,
-        max_temperature_K=max_temperature, wall_time_s=wall_time,
-    )  # fmt: skip
-    _show(result, timestep)
-    files = [*(trajectory or []), log, bonds, species, picture, checkpoint]
+    given |= {
+        "temperature_K": _target("--temperature", temperature_K),
+        "pressure_GPa": _target("--pressure", pressure_GPa),
+        "trajectory": list(trajectory or []),
+    }
+    result = run(atoms, calc, **given)  # the rest has the names of its arguments
+    _show(result, timestep_fs)
+    files = [*(trajectory or []), log, bonds, species, picture, checkpoint, write_input]
     written = ", ".join(str(path) for path in files if path is not None)
     if written:
         print(f"wrote {written}")
 
 
-def _target(option: str, text: str) -> float | tuple[float, float]:
-    """A number, or the two ends of a ramp."""
+def _target(option: str, text: str | None) -> float | tuple[float, float] | None:
+    """A number, the two ends of a ramp, or nothing."""
+    if text is None:
+        return None
     try:
         ends = [float(part) for part in text.split(":")]
     except ValueError:
