@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.calculator import InputError, ReadError
+from ase.constraints import FixBondLength
 
 FORMAT = "FORMAT ATOM   (a6,1x,i5,1x,a5,1x,a3,1x,a1,1x,a5,3f10.5,1x,a5,i3,i2,1x,f8.5)"
 SILANE = f"""\
@@ -43,6 +44,13 @@ MASCEN RESTRAINT x    1   1    1.50   2   2   50.00    0.25
 HETATM     1 Co                  0.00000   0.00000   0.00000    Co  0 0  0.00000
 HETATM     2 Co                  1.44147   0.00000   2.02655    Co  0 0  0.00000
 FORMAT CONECT (a6,12i6)
+END
+"""
+SMALLER = """\
+XTLGRF 200
+DESCRP smaller
+RUTYPE MAXIT 5
+VCHANGE 0.8
 END
 """
 PLAIN = """\
@@ -158,6 +166,30 @@ def test_lines_without_the_columns_are_split_at_blanks(tmp_path):
     assert atoms.get_initial_charges().tolist() == [0.5]
 
 
+def test_a_structure_may_be_the_one_before_at_another_volume(tmp_path):
+    held = COBALT.replace("FORMAT CONECT", "FIXATOMS     1     1\nFORMAT CONECT")
+    before, smaller = read(tmp_path, held + SMALLER)
+    np.testing.assert_allclose(smaller.get_volume(), 0.8 * before.get_volume())
+    np.testing.assert_allclose(
+        smaller.get_scaled_positions(), before.get_scaled_positions()
+    )
+    assert smaller.info["geo"] == {
+        "header": "XTLGRF 200",
+        "name": "smaller",
+        "run_types": ["MAXIT 5", "NO CELL OPT"],
+    }
+    assert not smaller.constraints
+
+
+def test_atoms_that_are_held_are_a_constraint_of_ase(tmp_path):
+    lines = "FIXATOMS     1     2\nFIXATOMS     4     4\nFORMAT CONECT"
+    (atoms,) = read(tmp_path, SILANE.replace("FORMAT CONECT", lines))
+    assert atoms.constraints[0].get_indices().tolist() == [0, 1, 3]
+    ase.io.write(tmp_path / "again.bgf", atoms)
+    again = ase.io.read(tmp_path / "again.bgf")
+    assert again.constraints[0].get_indices().tolist() == [0, 1, 3]
+
+
 def test_numbers_of_atoms_may_touch(tmp_path):
     rows = "\n".join(f"HETATM{k:6d} H {k} 0 0" for k in range(1, 1201))
     line = "BOND RESTRAINT 11991200  1.6500 2500.00  1.0000  0.0000000       0       0"
@@ -189,7 +221,13 @@ def without(text, part):
         (without(SILANE, "END\n"), "geo:19: .* before END of .* line 1"),
         (without(SILANE, "END\n") + COBALT, "geo:20: .* before END of line 1"),
         (PLAIN.format(line="END"), "geo:2: the structure at line 1 has no atoms"),
-        (PLAIN.format(line="VCHANGE 0.80"), "geo:2: found 'VCHANGE 0.80'"),
+        (PLAIN.format(line="VCHANGE 0.80"), "geo:2: VCHANGE: there is no periodic"),
+        (COBALT + SMALLER.replace("0.8", "-1"), "geo:14: VCHANGE: found volume -1"),
+        (
+            COBALT + SMALLER.replace("END", "CRYSTX 5 5 5 90 90 90\nEND"),
+            "geo:16: the structure at line 11 has VCHANGE and atoms",
+        ),
+        (PLAIN.format(line="FIXATOMS 1 2"), "geo:2: FIXATOMS 1 2: .*atom 2 of 1"),
         ("DESCRP x\n" + SILANE, "geo:1: found 'DESCRP x', expected BIOGRF or XTLGRF"),
     ],
 )
@@ -234,10 +272,13 @@ def test_what_the_format_has_no_place_for_is_refused(tmp_path):
     mirrored = Atoms("H", cell=-5 * np.eye(3), pbc=True)
     far = Atoms("H", [[-12345.0, 0, 0]])
     shorter = read(tmp_path, SILANE)[0][:1]
+    tied = molecule("H2O")
+    tied.set_constraint(FixBondLength(0, 1))
     for atoms, message in (
         (slab, "structure 1 .* periodic in xy only"),
         (mirrored, "right-handed"),
         (far, "position -12345.0 needs more than 10 characters"),
+        (tied, "a constraint FixBondLengths; there is room for FixAtoms only"),
         (shorter, r"refers to atoms \[0, 1\], there are 1"),
     ):
         with pytest.raises(InputError, match=message):

@@ -21,7 +21,9 @@ for, and is written again; it has those of these that the file has:
 
 Atoms count from 0, except in texts. Charges of atoms are ASE's initial charges; the
 arrays "geo_names" and "geo_types" hold names and force-field types that differ from the
-elements. Comments, residues and the columns of bonds and lone pairs are not kept.
+elements. FIXATOMS is a constraint `FixAtoms`. VCHANGE, the structure before at another
+volume, is read as that structure, with the run type "NO CELL OPT". Comments, residues
+and the columns of bonds and lone pairs are not kept.
 """
 
 from collections.abc import Iterable

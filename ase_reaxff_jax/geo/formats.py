@@ -45,6 +45,7 @@ RESTRAINTS = {
     ],
 }
 MOLCHARGE = [*_atoms(2), Column("charge", 6, "f", 2)]
+FIXATOMS = [Column("atoms", 6, "a")] * 2  # the first and the last
 CELL = [Column("cell", 11, "f", 5)] * 6
 ATOM = [
     Column("record", 6),

@@ -7,6 +7,7 @@ from typing import IO, Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import ReadError
+from ase.constraints import FixAtoms
 
 from ase_reaxff_jax.geo import formats
 from ase_reaxff_jax.geo.cell import cell_of
@@ -16,9 +17,11 @@ HEADERS = ("BIOGRF", "XTLGRF")
 TEXTS = {"REMARK": "remarks", "RUTYPE": "run_types"}
 # Keywords of BIOGRF and ReaxFF whose lines say nothing of the structure itself.
 OTHER = set(
-    "FORCEFIELD FFIELD PERIOD AXES SGNAME CELLS ORDER FREQUENCY EQUIV GEOUPD NO".split()
+    "FORCEFIELD FFIELD PERIOD AXES SGNAME CELLS ORDER FREQUENCY EQUIV SYMM GEOUPD "
+    "NO".split()
 )
 RESTRAINT = re.compile(r"(BOND|ANGLE|TORSION|MASCEN) RESTRAINT ?")
+CELL_KEPT, CELL_RELAXED = "NO CELL OPT", "CELL OPT"  # run types
 
 
 class GeoError(ReadError):
@@ -27,8 +30,14 @@ class GeoError(ReadError):
 
 def structures(fd: IO[str]) -> Iterator[Atoms]:
     """One after the other; `GeoError` where a line cannot be understood."""
+    return (atoms for _line, atoms in numbered_structures(fd))
+
+
+def numbered_structures(fd: IO[str]) -> Iterator[tuple[int, Atoms]]:
+    """The structures, each with the number of its first line, from 1."""
     name = str(getattr(fd, "name", "<geo file>"))
     reader: _Reader | None = None
+    last: Atoms | None = None
     k = 0
     for k, text in enumerate(fd, 1):
         line = text.rstrip().expandtabs()
@@ -36,13 +45,14 @@ def structures(fd: IO[str]) -> Iterator[Atoms]:
             continue
         keyword = line.split()[0]
         if keyword in HEADERS and reader is None:
-            reader = _Reader(name, k, line)
+            reader = _Reader(name, k, line, last)
         elif reader is None:
             raise GeoError(f"{name}:{k}: found {line!r}, expected BIOGRF or XTLGRF")
         elif keyword in HEADERS:
             raise GeoError(f"{name}:{k}: found {line!r} before END of line {reader.at}")
         elif keyword == "END":
-            yield reader.atoms(k)
+            last = reader.atoms(k)
+            yield reader.at, last
             reader = None
         else:
             reader.read(k, line)
@@ -55,13 +65,16 @@ def structures(fd: IO[str]) -> Iterator[Atoms]:
 class _Reader:
     """One structure, line by line."""
 
-    def __init__(self, file: str, at: int, header: str):
+    def __init__(self, file: str, at: int, header: str, last: Atoms | None):
         self.file = file
         self.at = at  # line where the structure starts
+        self.last = last  # the structure before, which VCHANGE scales
+        self.volume: float | None = None  # in volumes of that structure
         self.info: dict[str, Any] = {"header": header}
         self.rows: list[dict[str, Any]] = []
         self.later: list[tuple[int, str]] = []  # lines that refer to atoms
         self.cellpar: list[float] | None = None
+        self.fixed: set[int] = set()
 
     def fail(self, line: int, message: str):
         raise GeoError(f"{self.file}:{line}: {message}")
@@ -79,8 +92,10 @@ class _Reader:
     def _read(self, k: int, line: str, keyword: str, rest: str) -> None:
         if line.startswith(("HETATM", "ATOM  ")):
             self._atom(line)
-        elif RESTRAINT.match(line) or keyword == "MOLCHARGE":
+        elif RESTRAINT.match(line) or keyword in ("MOLCHARGE", "FIXATOMS"):
             self.later.append((k, line))
+        elif keyword == "VCHANGE":
+            self.volume = self._volume(rest)
         elif line.startswith("CONECT"):
             self.add("connections", line[6:])
         elif keyword in TEXTS:
@@ -109,26 +124,57 @@ class _Reader:
         if row["serial"] != expected and row["serial"].strip("*"):
             raise ValueError(f"found atom {row['serial']}, expected atom {expected}")
 
-    def _refer(self, line: str) -> None:
+    def _volume(self, text: str) -> float:
+        value = number(text)
+        if value <= 0:
+            raise ValueError(f"found volume {text}, expected a positive factor")
+        if self.last is None or not self.last.pbc.all():
+            raise ValueError("there is no periodic structure before this one to scale")
+        return value
+
+    def _refer(self, line: str, size: int) -> None:
         """A line that names atoms."""
-        size = len(self.rows)
         if match := RESTRAINT.match(line):
             kind = match[1]
             values = read_columns(line[match.end() :], formats.RESTRAINTS[kind], size)
             self.add("restraints", {"kind": kind, **values})
-        else:
+        elif line.startswith("MOLCHARGE"):
             values = read_columns(line[10:], formats.MOLCHARGE, size)
             self.add("molecule_charges", values)
+        else:
+            first, last = read_columns(line[9:], formats.FIXATOMS, size)["atoms"]
+            self.fixed |= set(range(first, last + 1))
 
     def atoms(self, end: int) -> Atoms:
         """The structure, once all its lines are read."""
-        if not self.rows:
-            self.fail(end, f"the structure at line {self.at} has no atoms")
+        made = self._given(end) if self.volume is None else self._scaled(end)
         for k, line in self.later:
             try:
-                self._refer(line)
+                self._refer(line, len(made))
             except ValueError as error:
                 self.fail(k, f"{line[:17].strip()}: {error}")
+        if self.fixed:
+            made.set_constraint(FixAtoms(sorted(self.fixed)))
+        made.info["geo"] = self.info
+        return made
+
+    def _scaled(self, end: int) -> Atoms:
+        """The structure before, at another volume; its cell is not relaxed."""
+        assert self.last is not None and self.volume is not None
+        if self.rows or self.cellpar is not None:
+            self.fail(end, f"the structure at line {self.at} has VCHANGE and atoms")
+        runs = self.info.setdefault("run_types", [])
+        if not any(run.startswith((CELL_KEPT, CELL_RELAXED)) for run in runs):
+            runs.append(CELL_KEPT)
+        made = self.last.copy()
+        made.set_constraint()
+        made.info.clear()
+        made.set_cell(made.cell * self.volume ** (1 / 3), scale_atoms=True)
+        return made
+
+    def _given(self, end: int) -> Atoms:
+        if not self.rows:
+            self.fail(end, f"the structure at line {self.at} has no atoms")
         columns = {key: [row[key] for row in self.rows] for key in self.rows[0]}
         made = Atoms(columns["symbol"], np.array(columns["position"]))
         if self.cellpar is not None:
@@ -141,5 +187,4 @@ class _Reader:
         for key in ("name", "type"):
             if any(columns[key]) and columns[key] != columns["symbol"]:
                 made.set_array(f"geo_{key}s", np.array(columns[key]))
-        made.info["geo"] = self.info
         return made

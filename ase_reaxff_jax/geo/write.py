@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
 from jaxtyping import Float
 
 from ase_reaxff_jax.geo import formats
@@ -34,7 +35,7 @@ def structure(atoms: Atoms, number: int) -> str:
     if periodic:
         cell = {"cell": atoms.cell.cellpar().tolist()}
         lines.append("CRYSTX " + write_columns(cell, formats.CELL))
-    lines += _referring(info, len(atoms))
+    lines += _referring(info, len(atoms)) + _fixed(atoms)
     lines.append(f"FORMAT ATOM   {FORMAT_ATOM}")
     lines += _atoms(atoms, positions)
     lines.append(f"FORMAT CONECT {FORMAT_CONECT}")
@@ -71,6 +72,24 @@ def _referring(info: dict[str, Any], size: int) -> list[str]:
         _check(charge["atoms"], size)
         lines.append(f"MOLCHARGE {write_columns(charge, formats.MOLCHARGE)}")
     return lines
+
+
+def _fixed(atoms: Atoms) -> list[str]:
+    """Atoms that do not move, as ranges."""
+    held: set[int] = set()
+    for constraint in atoms.constraints:
+        if not isinstance(constraint, FixAtoms):
+            raise ValueError(
+                f"it has a constraint {type(constraint).__name__}; there is room for "
+                "FixAtoms only"
+            )
+        held |= set(constraint.get_indices().tolist())
+    edges = [k for k in sorted(held) if k - 1 not in held]
+    ends = [k for k in sorted(held) if k + 1 not in held]
+    return [
+        f"FIXATOMS{write_columns({'atoms': [first, last]}, formats.FIXATOMS)}"
+        for first, last in zip(edges, ends, strict=True)
+    ]
 
 
 def _check(numbers: list[int], size: int) -> None:
