@@ -217,6 +217,7 @@ def without(text, part):
         (SILANE.replace("-473.454359", "nan"), "geo:19: ENERGY: 'nan' is not finite"),
         (SILANE.replace("ENERGY   kcal", "kcal"), "geo:18: UNIT: found 'kcal'"),
         (COBALT.replace("4.05310 ", "4.0531O "), "geo:3: CRYSTX: .*cell"),
+        (COBALT.replace("120.0", "240.0"), "geo:3: CRYSTX: no cell has lengths"),
         (without(COBALT, COBALT.splitlines()[2]), "geo:.*no CRYSTX line"),
         (without(SILANE, "END\n"), "geo:19: .* before END of .* line 1"),
         (without(SILANE, "END\n") + COBALT, "geo:20: .* before END of line 1"),

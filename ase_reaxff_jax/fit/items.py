@@ -7,43 +7,46 @@ in names, as in the files.
 """
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ase_reaxff_jax.fit.input_errors import FitInputError
+from ase_reaxff_jax.fit.item_base import BaseItem, OneStructureItem
+from ase_reaxff_jax.fit.item_geometry import (
+    CELL_PARAMETERS,
+    AngleItem,
+    CellItem,
+    DisplacementItem,
+    DistanceItem,
+    TorsionItem,
+)
 
-CELL_PARAMETERS = ("a", "b", "c", "alpha", "beta", "gamma")
+__all__ = [
+    "CELL_PARAMETERS",
+    "KINDS",
+    "VOIGT",
+    "AngleItem",
+    "CellItem",
+    "ChargeItem",
+    "DipoleItem",
+    "DisplacementItem",
+    "DistanceItem",
+    "EnergyItem",
+    "ForceItem",
+    "FrequencyItem",
+    "HeatItem",
+    "Item",
+    "OneStructureItem",
+    "RmsgItem",
+    "StressItem",
+    "TorsionItem",
+]
+
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")  # order of ASE
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Item:
-    """A reference value and the accuracy aimed at."""
-
-    kind: ClassVar[str]
-    unit: ClassVar[str]
-
-    reference: float
-    sigma: float
-    where: str | None = field(default=None, compare=False)  # "trainset.in:12"
-
-    def __post_init__(self):
-        """Refuses numbers that make no loss."""
-        if not math.isfinite(self.reference):
-            raise FitInputError(f"the reference is {self.reference}")
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise FitInputError(
-                f"sigma is {self.sigma:g}; it is the accuracy aimed at and must be "
-                "positive: the smaller, the more the item counts"
-            )
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if entry.name in ("atom", "atoms", "mode") and value is not None:
-                _check_count(entry.name, value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnergyItem(_Item):
+class EnergyItem(BaseItem):
     """Sum of energies times coefficients, kcal/mol; ENERGY.
 
     The energies are bare: without restraints.
@@ -80,28 +83,6 @@ class EnergyItem(_Item):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneStructureItem(_Item):
-    """Of one structure."""
-
-    structure: str
-
-    @property
-    def structures(self) -> tuple[str, ...]:
-        """The one it depends on; all kinds of items have this."""
-        return (self.structure,)
-
-    @property
-    def label(self) -> str:
-        """What of the structure is meant, for a table."""
-        raise NotImplementedError(type(self).__name__)
-
-    @property
-    def name(self) -> str:
-        """The structure and what of it is meant, for a table."""
-        return f"{self.structure} {self.label}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class ChargeItem(OneStructureItem):
     """Charge of an atom, e; CHARGE."""
 
@@ -117,50 +98,6 @@ class ChargeItem(OneStructureItem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Internal(OneStructureItem):
-    """A coordinate of several atoms."""
-
-    atoms: tuple[int, ...]
-
-    def __post_init__(self):
-        """Refuses atoms that make no coordinate."""
-        super().__post_init__()
-        size = {"distance": 2, "angle": 3, "torsion": 4}[self.kind]
-        if len(self.atoms) != size or len(set(self.atoms)) != size:
-            shown = [k + 1 for k in self.atoms]
-            raise FitInputError(f"{self.kind} {shown}: needs {size} different atoms")
-
-    @property
-    def label(self) -> str:
-        """The atoms."""
-        return f"{self.kind} {'-'.join(str(k + 1) for k in self.atoms)}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DistanceItem(_Internal):
-    """Distance of two atoms, Å, as they stand, without images; GEOMETRY."""
-
-    kind: ClassVar[str] = "distance"
-    unit: ClassVar[str] = "Å"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AngleItem(_Internal):
-    """Angle at the second of three atoms, degrees, 0 to 180; GEOMETRY."""
-
-    kind: ClassVar[str] = "angle"
-    unit: ClassVar[str] = "degrees"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TorsionItem(_Internal):
-    """Torsion angle, degrees; differences are taken modulo 360; GEOMETRY."""
-
-    kind: ClassVar[str] = "torsion"
-    unit: ClassVar[str] = "degrees"
-
-
-@dataclass(frozen=True, kw_only=True)
 class RmsgItem(OneStructureItem):
     """Root mean square of the force components, kcal/mol/Å; GEOMETRY without atoms.
 
@@ -170,50 +107,12 @@ class RmsgItem(OneStructureItem):
 
     kind: ClassVar[str] = "rmsg"
     unit: ClassVar[str] = "kcal/mol/Å"
+    least: ClassVar[float] = 0.0
 
     @property
     def label(self) -> str:
         """What it is."""
         return "RMS force"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DisplacementItem(OneStructureItem):
-    """How far an atom moves when the structure is relaxed, Å; GEOMETRY of one atom.
-
-    Without an atom (-1 in the file), the mean over all atoms. Neither translation nor
-    rotation is taken out, as in the ReaxFF program.
-    """
-
-    kind: ClassVar[str] = "displacement"
-    unit: ClassVar[str] = "Å"
-
-    atom: int | None
-
-    @property
-    def label(self) -> str:
-        """The atom."""
-        return "displacement " + ("mean" if self.atom is None else str(self.atom + 1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellItem(OneStructureItem):
-    """Length (Å) or angle (degrees) of the relaxed cell; CELL PARAMETERS."""
-
-    kind: ClassVar[str] = "cell"
-    unit: ClassVar[str] = "Å or degrees"
-
-    parameter: str  # one of CELL_PARAMETERS
-
-    def __post_init__(self):
-        """Refuses what is no parameter of a cell."""
-        super().__post_init__()
-        _check_word("cell parameter", self.parameter, CELL_PARAMETERS)
-
-    @property
-    def label(self) -> str:
-        """The parameter."""
-        return f"cell {self.parameter}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +170,8 @@ class ForceItem(OneStructureItem):
         super().__post_init__()
         if self.component not in (None, 0, 1, 2):
             raise FitInputError(f"force component {self.component}: 0, 1, 2 or None")
+        if self.component is None and self.reference < 0:
+            raise FitInputError(f"the magnitude of a force is {self.reference:g}")
 
     @property
     def label(self) -> str:
@@ -352,14 +253,3 @@ def _term(name: str, coefficient: float) -> str:
     if size == 1.0:
         return f"{sign} {name}"
     return f"{sign} {name}/{1.0 / size:g}"
-
-
-def _check_count(name: str, value: int | tuple[int, ...]) -> None:
-    numbers = value if isinstance(value, tuple) else (value,)
-    if any(k < 0 for k in numbers):
-        raise FitInputError(f"{name} {value}: counts from 0")
-
-
-def _check_word(what: str, word: str, known: tuple[str, ...]) -> None:
-    if word not in known:
-        raise FitInputError(f"no {what} {word!r}; there are {' '.join(known)}")

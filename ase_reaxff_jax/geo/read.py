@@ -7,6 +7,7 @@ from typing import IO, Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import ReadError
+from ase.cell import Cell
 from ase.constraints import FixAtoms
 
 from ase_reaxff_jax.geo import formats
@@ -73,7 +74,7 @@ class _Reader:
         self.info: dict[str, Any] = {"header": header}
         self.rows: list[dict[str, Any]] = []
         self.later: list[tuple[int, str]] = []  # lines that refer to atoms
-        self.cellpar: list[float] | None = None
+        self.cell: Cell | None = None
         self.fixed: set[int] = set()
 
     def fail(self, line: int, message: str):
@@ -103,7 +104,7 @@ class _Reader:
         elif keyword == "DESCRP":
             self.info["name"] = rest
         elif keyword == "CRYSTX":
-            self.cellpar = read_columns(line[7:], formats.CELL)["cell"]
+            self.cell = cell_of(read_columns(line[7:], formats.CELL)["cell"])
         elif keyword == "UNIT":
             what, _, unit = rest.partition(" ")
             self.info["energy_unit"] = unit.strip()
@@ -161,7 +162,7 @@ class _Reader:
     def _scaled(self, end: int) -> Atoms:
         """The structure before, at another volume; its cell is not relaxed."""
         assert self.last is not None and self.volume is not None
-        if self.rows or self.cellpar is not None:
+        if self.rows or self.cell is not None:
             self.fail(end, f"the structure at line {self.at} has VCHANGE and atoms")
         runs = self.info.setdefault("run_types", [])
         if not any(run.startswith((CELL_KEPT, CELL_RELAXED)) for run in runs):
@@ -177,8 +178,8 @@ class _Reader:
             self.fail(end, f"the structure at line {self.at} has no atoms")
         columns = {key: [row[key] for row in self.rows] for key in self.rows[0]}
         made = Atoms(columns["symbol"], np.array(columns["position"]))
-        if self.cellpar is not None:
-            made.set_cell(cell_of(self.cellpar))
+        if self.cell is not None:
+            made.set_cell(self.cell)
             made.pbc = True
         elif self.info["header"].startswith("XTLGRF"):
             self.fail(end, f"the XTLGRF structure at line {self.at} has no CRYSTX line")

@@ -1,0 +1,74 @@
+"""Whether an item fits the structures that it refers to."""
+
+from collections.abc import Mapping
+
+from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.fit.input_errors import FitInputError
+from ase_reaxff_jax.fit.items import (
+    CellItem,
+    DipoleItem,
+    FrequencyItem,
+    Item,
+    StressItem,
+)
+from ase_reaxff_jax.fit.structures import Structure
+
+
+def find(
+    name: str, structures: Mapping[str, Structure], unusable: Mapping[str, str]
+) -> Structure:
+    """The structure of that name.
+
+    Raises:
+        FitInputError: there is none, or it cannot be used.
+    """
+    if name in structures:
+        return structures[name]
+    if name in unusable:
+        raise FitInputError(f"structure {name} cannot be used: {unusable[name]}")
+    near = suggestion(name, [*structures, *unusable])
+    raise FitInputError(f"there is no structure {name!r}{near}")
+
+
+def check(
+    item: Item,
+    structures: Mapping[str, Structure],
+    unusable: Mapping[str, str] | None = None,
+) -> None:
+    """Nothing, where the item's structures have what it asks for.
+
+    Raises:
+        FitInputError: they have not; the message says why.
+    """
+    for name in item.structures:
+        structure = find(name, structures, unusable or {})
+        _check_atoms(item, structure)
+        _check_cell(item, structure)
+
+
+def _check_atoms(item: Item, structure: Structure) -> None:
+    atom = getattr(item, "atom", None)
+    atoms = getattr(item, "atoms", () if atom is None else (atom,))
+    size = len(structure.atoms)
+    if any(k >= size for k in atoms):
+        raise FitInputError(
+            f"{item.name}: {structure.name} has atoms 1 to {size}, not {max(atoms) + 1}"
+        )
+    if isinstance(item, FrequencyItem) and item.mode >= 3 * size:
+        raise FitInputError(f"{item.name}: {size} atoms have no mode {item.mode + 1}")
+
+
+def _check_cell(item: Item, structure: Structure) -> None:
+    pbc = structure.atoms.pbc
+    if isinstance(item, CellItem | StressItem) and not pbc.all():
+        raise FitInputError(f"{item.name}: {structure.name} is not periodic")
+    if isinstance(item, DipoleItem) and pbc.any():
+        raise FitInputError(
+            f"{item.name}: {structure.name} is periodic, and has no dipole moment"
+        )
+    if isinstance(item, CellItem) and not structure.relax_cell:
+        raise FitInputError(
+            f"{item.name}: the cell of {structure.name} is not relaxed, so that no "
+            "force field can change it; take out its RUTYPE NO CELL OPT or SINGLE "
+            "POINT, or set relax_cell"
+        )
