@@ -1,8 +1,33 @@
-"""Which numbers of a force field are fitted, and within which bounds."""
+"""Which numbers of a force field are fitted, and within which bounds: params files.
 
-from dataclasses import dataclass, field
+A line has section, row, column, step and both bounds, in either order: `2 1 4 0.1 1.7
+2.6`. Companion files, `koppel2`, tie parameters to others. Source: manual of the ReaxFF
+program (2017); `ffopt` of the program.
+"""
 
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+
+from ase.calculators.calculator import InputError
+
+from ase_reaxff_jax.ffield import names
 from ase_reaxff_jax.ffield.names import Address
+from ase_reaxff_jax.fit.fittable import has_to_be_positive, why_not
+from ase_reaxff_jax.fit.input_errors import FitInputError
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.geo.columns import Column, number, read_columns
+
+COLUMNS = [
+    *[Column("address", 3, "d")] * 3,
+    Column("step", 8, "f", 4),
+    *[Column("bounds", 8, "f", 4)] * 2,
+]
+LINKED = [Column("address", 3, "d")] * 3
+REFERENCE = [*LINKED, Column("count", 3, "d")]
+StrPath = str | PathLike[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +48,158 @@ class Parameter:
     name: str = field(default="", compare=False)  # such as `bond Co Co De_s`
     where: str | None = field(default=None, compare=False)  # "params:12"
 
+    def __post_init__(self):
+        """Refuses bounds between which there is nothing."""
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise FitInputError(f"bounds {self.low:g} and {self.high:g}: not finite")
+        if self.low >= self.high:
+            raise FitInputError(
+                f"bounds {self.low:g} and {self.high:g}: there is nothing between "
+                "them; widen them, or take the line out"
+            )
+
     @property
     def address(self) -> Address:
         """Where it stands."""
         return Address(self.section, self.row, self.column)
+
+
+def read_params(
+    path: StrPath, force_field: ForceField, *, links: StrPath | None = None
+) -> list[Parameter]:
+    """The parameters that a `params` file names.
+
+    Args:
+        path: The file. `#` and `!` begin comments.
+        force_field: What they are parameters of; each must lie within its bounds.
+        links: A `koppel2` file of parameters that equal others.
+
+    Raises:
+        FitInputError: a line cannot be used; names the line, and a remedy.
+        FileNotFoundError: there is no such file.
+    """
+    known = dict(names.addresses(force_field))
+    found: dict[Address, Parameter] = {}
+    for where, text in _lines(Path(path)):
+        try:
+            parameter = _parameter(text, force_field)
+            if before := found.get(parameter.address):
+                raise FitInputError(f"it stands at {before.where} already")
+        except (ValueError, InputError) as error:
+            raise FitInputError(f"{where}: {error}") from None
+        name = known[parameter.address]
+        found[parameter.address] = replace(parameter, name=name, where=where)
+    if not found:
+        raise FitInputError(f"{Path(path).name} names no parameters")
+    if links is not None:
+        _link(found, Path(links), force_field)
+    return list(found.values())
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open(encoding="utf-8", errors="replace") as fd:
+        for k, line in enumerate(fd, 1):
+            text = line.expandtabs().replace("!", "#").partition("#")[0].rstrip()
+            if text.strip():
+                yield f"{path.name}:{k}", text
+
+
+def _parameter(text: str, force_field: ForceField) -> Parameter:
+    values = read_columns(_without_words(text), COLUMNS)
+    address = _address(values["address"], force_field)
+    low, high = sorted(values["bounds"])
+    if values["step"] == 0:
+        raise ValueError(
+            "the step is 0; make it positive, or negative if it is to follow from the "
+            "bounds"
+        )
+    step = values["step"] if values["step"] > 0 else None
+    made = Parameter(**address._asdict(), low=low, high=high, step=step)
+    value = float(force_field.at(address))
+    if not low <= value <= high:
+        raise ValueError(
+            f"the force field has {value:g}, outside the bounds {low:g} to {high:g}; "
+            "widen them, or change the force field"
+        )
+    if low <= 0 and has_to_be_positive(force_field, address):
+        raise ValueError(
+            f"the lower bound is {low:g}, but at 0 and below the term is off, or the "
+            "combination rule holds; make the bound positive"
+        )
+    return made
+
+
+def _without_words(text: str) -> str:
+    """Without a comment that has no mark before it."""
+    words = text.split()
+    if len(words) <= len(COLUMNS):
+        return text
+    try:
+        number(words[len(COLUMNS)])
+    except ValueError:
+        return " ".join(words[: len(COLUMNS)])
+    return text
+
+
+def _address(numbers: list[int], force_field: ForceField) -> Address:
+    """Of a parameter that can be fitted; ValueError or InputError if it is none."""
+    names.index_of(force_field, numbers)
+    section, row, column = numbers
+    address = Address(section, row, 1 if section == 1 else column)
+    if reason := why_not(force_field, address):
+        name = dict(names.addresses(force_field)).get(address, f"{tuple(address)}")
+        raise ValueError(f"{name} cannot be fitted: {reason}; take the line out")
+    return address
+
+
+def _link(found: dict[Address, Parameter], path: Path, force_field: ForceField) -> None:
+    """Adds the links of a `koppel2` file to the parameters that they refer to."""
+    lines = _lines(path)
+    taken = set(found)
+    for where, text in lines:
+        try:
+            values = read_columns(text, REFERENCE)
+            address = _address(values["address"], force_field)
+            if address not in found:
+                raise ValueError(
+                    f"{tuple(address)} is not among the parameters; add it to them, or "
+                    "take its links out"
+                )
+            links = []
+            for _ in range(values["count"]):
+                where, text = next(lines, (where, ""))
+                link = _address(read_columns(text, LINKED)["address"], force_field)
+                if link in taken:
+                    raise ValueError(f"{tuple(link)} is fitted or linked already")
+                taken.add(link)
+                links.append(link)
+        except (ValueError, InputError) as error:
+            raise FitInputError(f"{where}: {error}") from None
+        old = found[address]
+        found[address] = replace(old, links=(*old.links, *links))
+
+
+def write_params(
+    parameters: Iterable[Parameter], path: StrPath, *, links: StrPath | None = None
+) -> None:
+    """A `params` file, and a `koppel2` file of their links.
+
+    Numbers are written so that they are read as they are.
+
+    Raises:
+        FitInputError: there are links, but no file for them.
+    """
+    lines, tied = [], []
+    for parameter in parameters:
+        step = -1.0 if parameter.step is None else parameter.step
+        address = " ".join(f"{k:3d}" for k in parameter.address)
+        bounds = f"{step!r} {parameter.low!r} {parameter.high!r}"
+        lines.append(f"{address} {bounds} ! {parameter.name}".removesuffix(" ! "))
+        if parameter.links:
+            tied.append(f"{address} {len(parameter.links)}")
+            tied += [" ".join(map(str, link)) for link in parameter.links]
+    if tied and links is None:
+        raise FitInputError("some parameters have links; name a koppel2 file for them")
+    Path(path).write_text("".join(f"{k}\n" for k in lines), encoding="utf-8")
+    if links is not None:
+        Path(links).write_text("".join(f"{k}\n" for k in tied), encoding="utf-8")

@@ -10,8 +10,6 @@ MOST_DIGITS = 9  # of the number of an atom: more is a slip
 
 def real(word: str, what: str) -> float:
     """A number, also with Fortran's exponents; ValueError says what it should be."""
-    if "_" in word:  # which Python takes for a separator of thousands
-        raise ValueError(f"{what} {word!r} is no number")
     try:
         return number(word)
     except ValueError as error:

@@ -20,10 +20,8 @@ class Column:
 
     def read(self, text: str) -> Any:
         """The value; atoms are counted from 0. ValueError where it is none."""
-        if self.kind == "a":
-            return int(text) - 1
-        if self.kind == "d":
-            return int(text)
+        if self.kind in "ad":
+            return _integer(text) - (self.kind == "a")
         return number(text) if self.kind == "f" else text.strip()
 
     def written(self, value: Any) -> str:
@@ -41,9 +39,18 @@ class Column:
         return text
 
 
+def _integer(text: str) -> int:
+    """An integer; ValueError where it is none."""
+    if "_" in text:  # which Python takes for a separator of thousands
+        raise ValueError(f"{text.strip()!r} is no integer")
+    return int(text)
+
+
 def number(text: str) -> float:
     """A number, also with Fortran's exponents; no infinities."""
     try:
+        if "_" in text:
+            raise ValueError
         value = float(text.lower().replace("d", "e"))
     except ValueError:
         raise ValueError(f"{text.strip()!r} is no number") from None
