@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, make_supercell, molecule
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from scipy.spatial.transform import Rotation
 
@@ -61,7 +61,22 @@ def silica(counts: tuple[int, int, int]) -> Atoms:
     even = crystal.positions[(crystal.positions * 4 / edge).round().sum(1) % 2 == 0]
     oxygen = (even[:, None] + to_oxygen).reshape(-1, 3)
     crystal += Atoms("O" * len(oxygen), oxygen)
-    atoms = crystal.repeat(counts)
+    return _displaced(crystal.repeat(counts))
+
+
+def zinc_oxide(counts: tuple[int, int, int]) -> Atoms:
+    """Wurtzite in a rectangular cell of 8 atoms, displaced as silica is."""
+    crystal = bulk("ZnO", "wurtzite", a=3.25, c=5.2)
+    crystal = make_supercell(crystal, [[1, 0, 0], [1, 2, 0], [0, 0, 1]])
+    return _displaced(crystal.repeat(counts))
+
+
+def diamond(counts: tuple[int, int, int]) -> Atoms:
+    """Diamond in its cubic cell of 8 atoms, displaced likewise."""
+    return _displaced(bulk("C", "diamond", a=3.57, cubic=True).repeat(counts))
+
+
+def _displaced(atoms: Atoms) -> Atoms:
     atoms.positions += np.random.default_rng(0).normal(0, 0.05, (len(atoms), 3))
     return _warm(atoms)
 
@@ -109,6 +124,9 @@ BENCHMARKS = [
     Benchmark("water-81", lambda: water(3), "cho"),
     Benchmark("water-648", lambda: water(6), "cho"),
     Benchmark("water-6591", lambda: water(13), "cho"),
+    Benchmark("water-52728", lambda: _warm(water(13).repeat(2)), "cho"),
+    Benchmark("zno-5376", lambda: zinc_oxide((12, 7, 8)), "ZnOH"),
+    Benchmark("diamond-5184", lambda: diamond((8, 9, 9)), "cho"),
     Benchmark("silica-6048", lambda: silica((6, 6, 7)), "silica"),
     Benchmark("butane-4536", lambda: butane((9, 9, 4)), "cho"),
 ]

@@ -13,10 +13,22 @@ from ase.neighborlist import neighbor_list
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # the benchmarks are not installed with the package
 
-from benchmarks import measure, structures  # noqa: E402
+from benchmarks import batch, measure, overhead, structures  # noqa: E402
 
 BUILDERS = {b.name: b.build for b in structures.BENCHMARKS}
-DENSITIES = {"water-81": 0.997, "silica-6048": 2.17, "butane-4536": 0.7}  # g/cm^3
+DENSITIES = {  # g/cm^3
+    "water-81": 0.997,
+    "silica-6048": 2.17,
+    "butane-4536": 0.7,
+    "zno-5376": 5.68,
+    "diamond-5184": 3.51,
+}
+BONDS = {  # of each element, and a length between them and the next neighbours, Å
+    "silica-6048": ({"O": 2, "Si": 4}, 2.0),
+    "diamond-5184": ({"C": 4}, 2.1),
+    "zno-5376": ({"O": 4, "Zn": 4}, 2.5),
+}
+MOLECULAR = ({"O": 2, "H": 1, "C": 4}, 1.7)
 
 
 def run(*options):
@@ -42,10 +54,7 @@ def test_a_structure_has_the_atoms_of_its_name_its_density_and_300_kelvin(struct
 
 def test_a_structure_has_its_bonds_and_nothing_close_beside_them(structure):
     name, atoms = structure
-    bonds, limit = (
-        {"O": 2, "H": 1, "C": 4, "Si": 4},
-        {"silica-6048": 2.0}.get(name, 1.7),
-    )
+    bonds, limit = BONDS.get(name, MOLECULAR)
     hydrogen = atoms.symbols == "H"
     i, j, r = neighbor_list("ijd", atoms, limit)
     kept = ~(hydrogen[i] & hydrogen[j])
@@ -88,6 +97,27 @@ def test_the_smallest_system_gives_the_numbers_of_lammps_and_a_table(tmp_path):
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(rows)
     assert len({line.count("|") for line in table}) == 1
+
+
+def test_the_largest_water_is_the_one_before_it_eight_times():
+    atoms, part = BUILDERS["water-52728"](), BUILDERS["water-6591"]()
+    assert len(atoms) == 52_728
+    np.testing.assert_allclose(atoms.positions[: len(part)], part.positions)
+    assert atoms.get_temperature() == pytest.approx(300, rel=0.02)
+
+
+def test_a_batch_and_single_runs_arrive_at_the_same_energies(capsys):
+    batch.main(["--molecule", "H2O", "--count", "3", "--steps", "20"])
+    printed = capsys.readouterr().out
+    assert "3 x H2O, 20 steps" in printed
+    assert float(printed.split()[-2]) < 1e-6
+
+
+def test_the_parts_of_the_drivers_time_make_up_the_whole():
+    seconds, parts = overhead.measure("water-81", steps=20, log_every=10)
+    assert parts.keys() >= {"steps", "bond orders", "host"}
+    assert sum(parts.values()) == pytest.approx(seconds)
+    assert min(parts.values()) > 0
 
 
 def test_silica_without_a_force_field_is_skipped_with_a_word():
