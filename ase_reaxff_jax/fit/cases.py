@@ -1,0 +1,149 @@
+"""Structures with their interaction lists, as the compiled programs take them.
+
+Lists hold all that can interact at a geometry and a set of numbers, and a margin: bonds
+are listed as if every distance were shorter by the `bond_skin`. Whether they also serve
+other numbers is seen from the bounds of the orders, see `observables.measured`.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ase_reaxff_jax import neighbors as nb
+from ase_reaxff_jax.bond_orders import order_bound
+from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.errors import CapacityError
+from ase_reaxff_jax.fit.observables import Case
+from ase_reaxff_jax.neighbors import Neighbors
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
+
+bounds_of_pairs = jax.jit(order_bound)
+
+
+class Listed(NamedTuple):
+    """Lists of one structure, on the host, and what they were made for."""
+
+    neighbors: Neighbors
+    topology: Topology
+    bound: Float[np.ndarray, " close"]
+    reach: nb.Reach
+
+    @property
+    def needed(self) -> dict[str, int]:
+        """Length of each list."""
+        both = self.neighbors.needed | self.topology.needed
+        return {name: int(number) for name, number in both.items()}
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """Room in each list."""
+        return self.neighbors.capacity | self.topology.capacity
+
+    def case(self, system: System) -> Case:
+        """The structure with these lists."""
+        return Case(system, self.neighbors, self.topology, self.bound)
+
+    def outdated(self, system: System, reach: nb.Reach, skin: float) -> bool:
+        """Whether pairs may be missing at the geometry of `system` (skin in Å)."""
+        made, at = self.neighbors, (system.positions, system.cell)
+        if max(reach.far - self.reach.far, reach.hydrogen - self.reach.hydrogen) > 0:
+            return True
+        unmoved = system.positions is made.reference_positions
+        if unmoved and system.cell is made.reference_cell:
+            return reach.close > self.reach.close + skin
+        spare = self.reach.close + skin - reach.close
+        return bool(
+            nb.stale(made, *at, reach=max(reach), skin=skin)
+            or nb.stale(made, *at, reach=reach.close, skin=spare)
+        )
+
+
+def listed(
+    engine: Engine, systems: list[System], room: dict[str, int] | None = None
+) -> list[Listed]:
+    """Lists of structures, each with the same `room`, or with room of its own.
+
+    Raises:
+        CapacityError: `room` is too small.
+    """
+    lists = engine.lists
+    elements = [np.asarray(s.species)[np.asarray(s.mask)] for s in systems]
+    hosts = [
+        _made_at(system, lists.build_neighbors(
+            system.positions, system.cell, species, _part(room, Neighbors)
+        )[0])
+        for system, species in zip(systems, elements, strict=True)
+    ]  # fmt: skip
+    found = []
+    for k, (bound, images) in enumerate(_bounds(engine, systems, hosts)):
+        host, species = hosts[k], systems[k].species
+        topology = lists.build_topology(
+            bound, images, host, species, _part(room, Topology)
+        )
+        made = Listed(host, topology, bound, lists.reach(elements[k]))
+        if bool(host.overflow) or bool(topology.overflow):
+            raise CapacityError(f"lists need {made.needed}, there is room for {room}")
+        found.append(made)
+    return found
+
+
+def _made_at(system: System, neighbors: Neighbors) -> Neighbors:
+    """The lists, with the very arrays of the system as where they were made."""
+    return eqx.tree_at(
+        lambda n: (n.reference_positions, n.reference_cell),
+        neighbors,
+        (system.positions, system.cell),
+    )
+
+
+def _part(room: dict[str, int] | None, record) -> dict[str, int] | None:
+    if room is None:
+        return None
+    return {n: k for n, k in room.items() if (n in nb.LISTS) == (record is Neighbors)}
+
+
+def _images(system: System, neighbors: Neighbors) -> Float[np.ndarray, "images 3"]:
+    shift = neighbors.shift.astype(float) @ np.asarray(system.cell)
+    return np.asarray(system.positions)[neighbors.source] + shift
+
+
+def _pairs(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
+    count = int(neighbors.needed["close"])
+    return neighbors.close_i[:count], neighbors.close_j[:count]
+
+
+def _bounds(engine: Engine, systems, hosts):
+    """Largest order of each close pair, and the images, of every structure.
+
+    All pairs in one call: the lengths differ, and each length is another program.
+    """
+    distances, firsts, seconds, everywhere = [], [], [], []
+    for system, host in zip(systems, hosts, strict=True):
+        images, (i, j) = _images(system, host), _pairs(host)
+        species = np.asarray(system.species)
+        distances.append(np.linalg.norm(images[j] - images[i], axis=1))
+        firsts.append(species[i])
+        seconds.append(species[host.source[j]])
+        everywhere.append(images)
+    sizes = [len(r) for r in distances]
+    total = sum(sizes)
+    spare = bucket(total, parts=1, smallest=1024) - total
+
+    def flat(parts, fill):
+        return np.concatenate([*parts, np.full(spare, fill, parts[0].dtype)])
+
+    p, skin = engine.parameters, jnp.asarray(engine.settings.bond_skin, float)
+    bound = np.asarray(bounds_of_pairs(
+        p.bond, p.general, (flat(firsts, 0), flat(seconds, 0)), flat(distances, 1.0),
+        np.arange(total + spare) < total, skin=skin,
+    ))  # fmt: skip
+    parts = np.split(bound[:total], np.cumsum(sizes)[:-1])
+    for part, host, images in zip(parts, hosts, everywhere, strict=True):
+        room = len(host.close_i)
+        yield np.pad(part, (0, max(0, room - len(part))))[:room], images

@@ -1,0 +1,106 @@
+"""The loss of a training set as a function of the fitted parameters.
+
+A structure that is minimised is minimised for every set of parameters, from where it
+was last; derivatives follow its atoms (see `response`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float
+
+from ase_reaxff_jax.fit.layout import Layout
+from ase_reaxff_jax.fit.losses import Loss
+from ase_reaxff_jax.fit.observables import Measured
+from ase_reaxff_jax.fit.predictions import Predictions
+from ase_reaxff_jax.fit.pullback import Pullback
+from ase_reaxff_jax.fit.sample import Sample
+from ase_reaxff_jax.fit.selection import Selection
+from ase_reaxff_jax.fit.training_set import TrainingSet
+from ase_reaxff_jax.forcefield import ForceField
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All items at one set of parameters."""
+
+    force_field: ForceField
+    measured: list[Measured]  # of each structure
+    values: Float[np.ndarray, " items"]
+    by_observables: scipy.sparse.csr_array  # (items, vector of the layout)
+    unusable: tuple[str, ...]  # structures without a finite energy
+
+
+class Objective:
+    """Values, loss and derivatives of a training set.
+
+    Args:
+        force_field: The start; numbers that are not fitted stay as they are.
+        data: Structures and items.
+        selection: The fitted parameters.
+        loss: Of the items.
+        most_clusters: At most so many clusters of structures.
+    """
+
+    def __init__(
+        self,
+        force_field: ForceField,
+        data: TrainingSet,
+        selection: Selection,
+        loss: Loss,
+        *,
+        most_clusters: int = 4,
+    ):
+        used = {name for item in data.items for name in item.structures}
+        structures = [s for name, s in data.structures.items() if name in used]
+        self.data, self.selection, self.loss = data, selection, loss
+        self.layout = Layout([len(s.atoms) for s in structures])
+        self.predictions = Predictions(structures, data.items, self.layout)
+        self.sample = Sample(structures, force_field, most_clusters=most_clusters)
+        self.pullback = Pullback(self.sample, self.layout, selection)
+
+    def outcome(self, force_field: ForceField, *, slopes: bool = False) -> Outcome:
+        """All items for a force field; `slopes` prepares derivatives of energies."""
+        measured = self.sample.measure(force_field, slopes=slopes)
+        fields = []
+        for k, one in enumerate(measured):
+            system, count = self.sample.systems[k], self.layout.counts[k]
+            fields.append({
+                **{name: getattr(one.of, name) for name in
+                   ("energy", "forces", "charges", "strain_gradient")},
+                "positions": system.positions[:count],
+                "cell": system.cell,
+            })  # fmt: skip
+        bad = [s.name for s, one in zip(self.sample.structures, measured, strict=True)
+               if not one.usable]  # fmt: skip
+        with np.errstate(invalid="ignore"):
+            values, rows = self.predictions(self.layout.vector(fields), force_field)
+        return Outcome(force_field, measured, values, rows, tuple(bad))
+
+    def gradient(self, outcome: Outcome) -> Float[np.ndarray, " parameters"]:
+        """Derivatives of the loss by the parameters."""
+        row = scipy.sparse.csr_array(self.loss.slopes(outcome.values)[None])
+        return self._by_parameters(outcome, row)[0]
+
+    def jacobian(self, outcome: Outcome) -> Float[np.ndarray, "items parameters"]:
+        """Derivatives of all values by the parameters."""
+        return self._by_parameters(
+            outcome, scipy.sparse.eye_array(len(outcome.values), format="csr")
+        )
+
+    def _by_parameters(
+        self, outcome: Outcome, combined: scipy.sparse.csr_array
+    ) -> Float[np.ndarray, "sums parameters"]:
+        """Derivatives of sums of items."""
+        rows = (combined @ outcome.by_observables).tocsr()
+        places = self.layout.start("energy", np.arange(len(self.layout.counts)))
+        slopes = np.stack(
+            [self.selection.gathered(one.slope) for one in outcome.measured]
+        )
+        total = rows[:, places] @ slopes
+        needs = self.pullback.needs(rows)
+        pulled = self.pullback(outcome.force_field, needs)
+        for need in needs:
+            np.add.at(total, need.items, pulled[need.structure].by_parameter)
+        return total + combined @ self.predictions.direct(self.selection)

@@ -1,0 +1,170 @@
+"""What structures give that can be compared with references, and its derivatives.
+
+Compiled once for a shape of lists; the numbers of the force field are an argument, and
+combination rules lie inside what is differentiated.
+"""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.charges.equilibrium import charges_of, equations_of
+from ase_reaxff_jax.energy import total_energy
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.mixing import mix
+from ase_reaxff_jax.neighbors import Neighbors, image_positions
+from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.pairs import half_list
+from ase_reaxff_jax.programs import close_order_bounds, derivatives, strained
+from ase_reaxff_jax.report import SHORTEST
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
+
+
+class Case(eqx.Module):
+    """One structure, or a stack of them, with lists that say what they cover."""
+
+    system: System
+    neighbors: Neighbors
+    topology: Topology
+    bound: Float[AnyArray, "*cases close"]  # orders up to which bonds are listed
+
+
+class Observables(eqx.Module):
+    """What one structure gives, kcal/mol, Å and e."""
+
+    energy: Float[Array, ""]
+    forces: Float[Array, "atoms 3"]
+    charges: Float[Array, " atoms"]
+    strain_gradient: Float[Array, "3 3"]
+
+
+class Measured(eqx.Module):
+    """Observables of one structure, and whether they can be trusted."""
+
+    of: Observables
+    slope: ForceField | None  # derivative of the energy by each number
+    covered: Bool[Array, ""]  # the lists hold every interaction
+    usable: Bool[Array, ""]  # finite, charges solved, no atoms on top of each other
+
+
+@partial(jax.jit, static_argnames=("options", "slopes"))
+def measured(
+    force_field: ForceField, cases: Case, *, options: Options, slopes: bool
+) -> Measured:
+    """Observables of a stack of structures; with `slopes` also of the energy."""
+
+    def one(case: Case) -> Measured:
+        return _measured(force_field, case, options, slopes)
+
+    return jax.vmap(one)(cases)
+
+
+def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measured:
+    guess = jnp.zeros((2, len(case.system.mask)), case.system.positions.dtype)
+
+    def energy(force_field, positions, strain):
+        system = strained(case.system, positions, strain)
+        return total_energy(
+            mix(force_field), system, case.neighbors, case.topology, options, guess
+        )
+
+    if slopes:
+        strain = jnp.zeros((3, 3), guess.dtype)
+        (value, solution), (slope, *gradients) = jax.value_and_grad(
+            energy, argnums=(0, 1, 2), has_aux=True
+        )(force_field, case.system.positions, strain)
+        gradient, strain_gradient = gradients
+    else:
+        result = derivatives(
+            mix(force_field), case.system, case.neighbors, case.topology, guess,
+            options=options,
+        )  # fmt: skip
+        value, solution, slope = result.energy, result.solution, None
+        gradient, strain_gradient = result.gradient, result.strain_gradient
+    found = Observables(value, -gradient, solution.charges, strain_gradient)
+    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    bound, images = close_order_bounds(
+        mix(force_field), case.system, case.neighbors, 0.0
+    )
+    ends = images[case.neighbors.close_i], images[case.neighbors.close_j]
+    shortest = jnp.sqrt(jnp.min(jnp.sum((ends[1] - ends[0]) ** 2, axis=1)))
+    return Measured(
+        of=found,
+        slope=slope,
+        covered=jnp.all(bound <= case.bound),
+        usable=finite & ~solution.indefinite & (shortest >= SHORTEST),
+    )
+
+
+@partial(jax.jit, static_argnames=("options", "charges"))
+def pulled_back(
+    force_field: ForceField,
+    cases: Case,
+    weights: Observables,
+    *,
+    options: Options,
+    charges: bool,
+) -> tuple[ForceField, Float[Array, "cases ways atoms 3"], Float[Array, "..."]]:
+    """Derivatives of weighted sums of observables.
+
+    Args:
+        force_field: The numbers.
+        cases: A stack of structures.
+        weights: Of each observable, (cases, ways, ...): each way is one sum.
+        options: Static options.
+        charges: Whether charges have weights.
+
+    Returns:
+        Derivatives of each sum by every number, by the positions (1/Å), and by a
+        strain of the whole structure.
+    """
+
+    def one(case: Case, weights: Observables):
+        def way(weights: Observables):
+            return _pulled_back(force_field, case, weights, options, charges)
+
+        return jax.lax.map(way, weights)
+
+    return jax.vmap(one)(cases, weights)
+
+
+def _pulled_back(force_field, case: Case, weights, options: Options, charges: bool):
+    """A change of the geometry changes the derivatives: forward over reverse."""
+    guess = jnp.zeros((2, len(case.system.mask)), case.system.positions.dtype)
+    place = case.system.positions, jnp.zeros((3, 3), guess.dtype)
+
+    def energy(force_field, positions, strain):
+        system = strained(case.system, positions, strain)
+        return total_energy(
+            mix(force_field), system, case.neighbors, case.topology, options, guess
+        )[0]
+
+    def slopes(*place):
+        return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place)
+
+    direction = -weights.forces, weights.strain_gradient
+    of_energy, of_derivatives = jax.jvp(slopes, place, direction)
+    parts = jax.tree.map(lambda a, b: weights.energy * a + b, of_energy, of_derivatives)
+    if not charges:
+        return parts
+
+    def weighted_charges(force_field, positions, strain):
+        system = strained(case.system, positions, strain)
+        found = _charges(mix(force_field), system, case.neighbors, options, guess)
+        return jnp.sum(weights.charges * found)
+
+    of_charges = jax.grad(weighted_charges, argnums=(0, 1, 2))(force_field, *place)
+    return jax.tree.map(jnp.add, parts, of_charges)
+
+
+def _charges(parameters, system: System, neighbors: Neighbors, options, guess):
+    """Charges with their derivatives, e."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    pairs = half_list(neighbors.far, neighbors.source, system.species)
+    equations = equations_of(parameters, images, pairs, system.mask)
+    return charges_of(equations, system.total_charge, options, guess)[0].x

@@ -1,0 +1,142 @@
+"""From derivatives by observables to derivatives by parameters.
+
+Of energies these are known from their evaluation. Of forces, charges and the like they
+are found for just those sums that items need: with weights w of the observables of a
+structure, d(w . observables)/d(number) is one more pass over it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float
+
+from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.fit.layout import Layout
+from ase_reaxff_jax.fit.observables import Observables, pulled_back
+from ase_reaxff_jax.fit.sample import SETTINGS, Cluster, Sample
+from ase_reaxff_jax.fit.selection import Selection
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.precision import scope
+
+BY_STRUCTURE = ("forces", "charges", "strain_gradient")
+
+
+class Need(NamedTuple):
+    """What is asked of one structure: weighted sums of its observables."""
+
+    structure: int
+    items: np.ndarray  # rows that the sums belong to
+    weights: Observables  # with a leading axis, one entry a sum
+
+
+class Pulled(NamedTuple):
+    """Derivatives of the sums of one structure."""
+
+    by_parameter: Float[np.ndarray, "sums parameters"]
+    by_position: Float[np.ndarray, "sums atoms 3"]
+    by_strain: Float[np.ndarray, "sums 3 3"]
+
+
+class Pullback:
+    """Derivatives of items by parameters.
+
+    Args:
+        sample: The structures.
+        layout: Of their observables.
+        selection: The parameters.
+    """
+
+    def __init__(self, sample: Sample, layout: Layout, selection: Selection):
+        self.sample, self.layout, self.selection = sample, layout, selection
+
+    def needs(
+        self, rows: scipy.sparse.csr_array, energies: Sequence[int] = ()
+    ) -> list[Need]:
+        """The sums that rows need of each structure, beside its energy.
+
+        Args:
+            rows: Derivatives of items by the vector of observables.
+            energies: Structures whose energy is to be part of the sums.
+        """
+        columns = rows.tocsc()
+        needs = []
+        for k in range(len(self.layout.counts)):
+            names = [*BY_STRUCTURE, *(["energy"] if k in energies else [])]
+            parts = {name: columns[:, self.layout.part(name, k)] for name in names}
+            used = [part.indices for part in parts.values() if part.nnz]
+            if used:
+                items = np.unique(np.concatenate(used))
+                dense = {n: part.tocsr()[items].toarray() for n, part in parts.items()}
+                needs.append(Need(k, items, self._weights(k, len(items), dense)))
+        return needs
+
+    def _weights(self, k: int, sums: int, dense: dict[str, np.ndarray]) -> Observables:
+        count = self.layout.counts[k]
+        return Observables(
+            energy=dense.get("energy", np.zeros((sums, 1)))[:, 0],
+            forces=dense["forces"].reshape(sums, count, 3),
+            charges=dense["charges"],
+            strain_gradient=dense["strain_gradient"].reshape(sums, 3, 3),
+        )
+
+    def __call__(
+        self, force_field: ForceField, needs: Sequence[Need]
+    ) -> dict[int, Pulled]:
+        """Derivatives of the sums, by structure."""
+        engine = Engine(force_field, SETTINGS)
+        wanted = {need.structure: need for need in needs}
+        found: dict[int, Pulled] = {}
+        for cluster in self.sample.clusters:
+            members = [k for k in cluster.members if k in wanted]
+            if members:
+                part = [wanted[k] for k in members]
+                with scope("float64"):
+                    found |= self._of_cluster(engine, cluster, part)
+        return found
+
+    def _of_cluster(
+        self, engine: Engine, cluster: Cluster, needs: list[Need]
+    ) -> dict[int, Pulled]:
+        """Those of some members; numbers of members and sums are rounded up."""
+        places = [cluster.members.index(need.structure) for need in needs]
+        spare = _power_of_two(len(places)) - len(places)
+        ways = _power_of_two(max(len(need.items) for need in needs))
+        weights = [_padded(need.weights, ways, cluster.atoms) for need in needs]
+        weights += [jax.tree.map(np.zeros_like, weights[0])] * spare
+        which = np.array(places + [places[0]] * spare)
+        cases = jax.tree.map(lambda x: x[which], self.sample.stacked(cluster))
+        slopes, by_position, by_strain = jax.device_get(pulled_back(
+            engine.force_field, cases, jax.tree.map(lambda *x: np.stack(x), *weights),
+            options=self.sample.options(cluster, engine),
+            charges=any(need.weights.charges.any() for need in needs),
+        ))  # fmt: skip
+        by_parameter = self.selection.gathered(slopes)
+        found = {}
+        for n, need in enumerate(needs):
+            sums, count = len(need.items), self.layout.counts[need.structure]
+            found[need.structure] = Pulled(
+                by_parameter[n, :sums], by_position[n, :sums, :count],
+                by_strain[n, :sums],
+            )  # fmt: skip
+        return found
+
+
+def _power_of_two(count: int) -> int:
+    return 1 << (count - 1).bit_length()
+
+
+def _padded(weights: Observables, ways: int, atoms: int) -> Observables:
+    """The weights with zeros for sums and atoms that are not there."""
+
+    def grown(x, axes):
+        return np.pad(x, [(0, size - n) for n, size in zip(x.shape, axes, strict=True)])
+
+    return Observables(
+        energy=grown(weights.energy, (ways,)),
+        forces=grown(weights.forces, (ways, atoms, 3)),
+        charges=grown(weights.charges, (ways, atoms)),
+        strain_gradient=grown(weights.strain_gradient, (ways, 3, 3)),
+    )

@@ -1,0 +1,192 @@
+"""All structures of a training set, ready to be evaluated for any numbers.
+
+They stand in clusters. For each set of numbers the lists are checked, and renewed where
+they might lack something: nothing is ever cut.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from ase_reaxff_jax import capacity
+from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.errors import CapacityError
+from ase_reaxff_jax.fit import clusters, observables
+from ase_reaxff_jax.fit.cases import Listed, listed
+from ase_reaxff_jax.fit.observables import Case, Measured, Observables
+from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.settings import Settings
+from ase_reaxff_jax.system import System
+
+LOG = logging.getLogger("ase_reaxff_jax")
+SETTINGS = Settings(
+    charge=None, charge_model="eem", charge_tolerance=1e-10, charge_response=True,
+    charge_method="auto", dtype="float64", skin=0.3, bond_skin=0.3, neighbors="auto",
+    missing_bonds="ignore", implementation="fused", device=None,
+)  # fmt: skip
+RENEWALS = 3  # of the lists for one set of numbers, at most
+
+
+@dataclass(eq=False)
+class Cluster:
+    """Structures in lists with the same room."""
+
+    members: list[int]
+    room: dict[str, int]  # in each list
+    atoms: int
+    lists: list[Listed]
+    stack: Case | None = None  # on the device; None: to be made
+
+    @property
+    def size(self) -> dict[str, int]:
+        """Room in each list, and for atoms."""
+        return self.room | {"atoms": self.atoms}
+
+
+class Sample:
+    """Structures, where their atoms are now, and their lists.
+
+    Args:
+        structures: In a fixed order, by which they are numbered.
+        force_field: Decides the first lists, and the form of the energy.
+        most_clusters: At most so many.
+    """
+
+    def __init__(
+        self,
+        structures: Sequence[Structure],
+        force_field: ForceField,
+        *,
+        most_clusters: int = 4,
+    ):
+        self.structures = list(structures)
+        self.counts = [len(s.atoms) for s in structures]
+        engine = Engine(force_field, SETTINGS)
+        self.form = engine.form
+        self.renewals = 0
+        with scope("float64"):
+            self.systems = [_system(engine, s, n) for s, n in
+                            zip(self.structures, self.counts, strict=True)]  # fmt: skip
+            own = listed(engine, self.systems)
+            sizes = [one.needed | {"atoms": n} for one, n in
+                     zip(own, self.counts, strict=True)]  # fmt: skip
+            found = clusters.partition(sizes, most=most_clusters)
+            self.clusters = [self._cluster(engine, sizes, c) for c in found]
+        self.waste = 1.0 - sum(map(clusters.cost, sizes)) / sum(
+            len(c.members) * clusters.cost(c.size) for c in self.clusters
+        )
+
+    def _cluster(self, engine: Engine, sizes, members: list[int]) -> Cluster:
+        most = clusters.together([sizes[k] for k in members])
+        atoms = capacity.bucket(most.pop("atoms"), parts=4, smallest=4)
+        room = {name: capacity.fitting(name, n) for name, n in most.items()}
+        room["images"] = max(room["images"], atoms)
+        for k in members:
+            self.systems[k] = _system(engine, self.structures[k], atoms)
+        cluster = Cluster(members, room, atoms, [])
+        self._renew(engine, cluster)
+        return cluster
+
+    def _renew(self, engine: Engine, cluster: Cluster) -> None:
+        """New lists of a cluster, which grow where they must."""
+        systems = [self.systems[k] for k in cluster.members]
+        try:
+            cluster.lists = listed(engine, systems, cluster.room)
+        except CapacityError:
+            own = [one.needed for one in listed(engine, systems)]
+            needed, had = clusters.together(own), cluster.room
+            cluster.room = {n: max(had[n], capacity.fitting(n, needed[n])) for n in had}
+            grown = [f"{n} {had[n]} -> {k}" for n, k in cluster.room.items()
+                     if k > had[n]]  # fmt: skip
+            LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))
+            cluster.lists = listed(engine, systems, cluster.room)
+        cluster.stack = None
+
+    def move(self, structure: int, positions, cell) -> None:
+        """Puts the atoms of a structure elsewhere; its lists are made when needed."""
+        system, count = self.systems[structure], self.counts[structure]
+        moved = np.array(system.positions)
+        moved[:count] = positions
+        self.systems[structure] = System(
+            moved, np.asarray(cell, float), system.species, system.mask,
+            system.total_charge,
+        )  # fmt: skip
+        for cluster in self.clusters:
+            if structure in cluster.members:
+                cluster.stack = None
+
+    def options(self, cluster: Cluster, engine: Engine):
+        """Static options of a cluster's programs."""
+        return engine.options(cluster.atoms)
+
+    def measure(self, force_field: ForceField, *, slopes: bool) -> list[Measured]:
+        """Observables of every structure, on the host, without padding of atoms.
+
+        Raises:
+            CapacityError: lists do not come to cover the structures.
+        """
+        engine = Engine(force_field, SETTINGS)
+        found: dict[int, Measured] = {}
+        with scope("float64"):
+            for cluster in self.clusters:
+                results = self._measure(engine, cluster, slopes)
+                for k, member in enumerate(cluster.members):
+                    found[member] = jax.tree.map(lambda x, k=k: x[k], results)
+        return [
+            _without_padding(found[k], count) for k, count in enumerate(self.counts)
+        ]
+
+    def _measure(self, engine: Engine, cluster: Cluster, slopes: bool) -> Measured:
+        for _ in range(RENEWALS):
+            if not self._in_reach(engine, cluster):
+                self._renew(engine, cluster)
+            results = jax.device_get(observables.measured(
+                engine.force_field, self.stacked(cluster),
+                options=self.options(cluster, engine), slopes=slopes,
+            ))  # fmt: skip
+            if results.covered.all():
+                return results
+            self.renewals += 1
+            self._renew(engine, cluster)
+        raise CapacityError(
+            f"lists of {len(cluster.members)} structures do not cover them after "
+            f"{RENEWALS} renewals; this is a fault of the program"
+        )
+
+    def _in_reach(self, engine: Engine, cluster: Cluster) -> bool:
+        """Whether all pairs lie within what the lists cover."""
+        for k, one in zip(cluster.members, cluster.lists, strict=True):
+            system = self.systems[k]
+            reach = engine.lists.reach(system.species[: self.counts[k]])
+            if one.outdated(system, reach, SETTINGS.bond_skin):
+                return False
+        return True
+
+    def stacked(self, cluster: Cluster) -> Case:
+        """All members of a cluster, on the device."""
+        if cluster.stack is None:
+            cases = [
+                one.case(self.systems[k])
+                for k, one in zip(cluster.members, cluster.lists, strict=True)
+            ]
+            cluster.stack = jax.device_put(jax.tree.map(lambda *x: np.stack(x), *cases))
+        return cluster.stack
+
+
+def _system(engine: Engine, structure: Structure, room: int) -> System:
+    system = engine.system(structure.atoms, room)
+    charge = np.asarray(structure.total_charge, float)
+    return eqx.tree_at(lambda s: s.total_charge, system, charge)
+
+
+def _without_padding(measured: Measured, count: int) -> Measured:
+    of = measured.of
+    short = Observables(of.energy, of.forces[:count], of.charges[:count],
+                        of.strain_gradient)  # fmt: skip
+    return eqx.tree_at(lambda m: m.of, measured, short)
