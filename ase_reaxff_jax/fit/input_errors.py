@@ -1,6 +1,13 @@
 """What is said where the input of a fit cannot be used."""
 
+import warnings
+from collections.abc import Sequence
+from typing import Literal
+
 from ase.calculators.calculator import InputError, ReadError
+
+OnUnusable = Literal["error", "warn"]
+SHOWN = 20  # problems in one message
 
 
 class FitInputError(InputError, ReadError):
@@ -16,3 +23,20 @@ class UnusableItemsWarning(UserWarning):
 
 class UnusedStructuresWarning(UserWarning):
     """Structures that no item of the training set refers to."""
+
+
+def complain(what: str, problems: Sequence[str], on_unusable: OnUnusable) -> None:
+    """An error or a warning, as the caller of a public function wished."""
+    listed = f"{what} cannot be used:\n  " + some(problems, "\n  ")
+    if on_unusable == "error":
+        raise FitInputError(f"{listed}\non_unusable='warn' would leave them out")
+    if on_unusable != "warn":
+        raise FitInputError(f"on_unusable={on_unusable!r}: 'error' or 'warn'")
+    warnings.warn(f"{listed}\nThey are left out.", UnusableItemsWarning, 3)
+
+
+def some(texts: Sequence[str], separator: str) -> str:
+    """The first few of many texts."""
+    more = len(texts) - SHOWN
+    shown = separator.join(texts[:SHOWN])
+    return f"{shown}{separator}and {more} more" if more > 0 else shown

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ase.calculators.calculator import InputError
 
@@ -20,13 +21,9 @@ from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.geo.columns import Column, number, read_columns
 
-COLUMNS = [
-    *[Column("address", 3, "d")] * 3,
-    Column("step", 8, "f", 4),
-    *[Column("bounds", 8, "f", 4)] * 2,
-]
-LINKED = [Column("address", 3, "d")] * 3
-REFERENCE = [*LINKED, Column("count", 3, "d")]
+ADDRESS = [Column(name, 3, "d") for name in Address._fields]
+COLUMNS = [*ADDRESS, *[Column(name, 8, "f", 4) for name in ("step", "bound", "other")]]
+REFERENCE = [*ADDRESS, Column("links", 3, "d")]
 StrPath = str | PathLike[str]
 
 
@@ -106,8 +103,8 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _parameter(text: str, force_field: ForceField) -> Parameter:
     values = read_columns(_without_words(text), COLUMNS)
-    address = _address(values["address"], force_field)
-    low, high = sorted(values["bounds"])
+    address = _address(values, force_field)
+    low, high = sorted((values["bound"], values["other"]))
     if values["step"] == 0:
         raise ValueError(
             "the step is 0; make it positive, or negative if it is to follow from the "
@@ -141,11 +138,12 @@ def _without_words(text: str) -> str:
     return text
 
 
-def _address(numbers: list[int], force_field: ForceField) -> Address:
+def _address(values: dict[str, Any], force_field: ForceField) -> Address:
     """Of a parameter that can be fitted; ValueError or InputError if it is none."""
-    names.index_of(force_field, numbers)
-    section, row, column = numbers
-    address = Address(section, row, 1 if section == 1 else column)
+    address = Address(*(values[name] for name in Address._fields))
+    names.index_of(force_field, address)
+    if address.section == 1:
+        address = address._replace(column=1)
     if reason := why_not(force_field, address):
         name = dict(names.addresses(force_field)).get(address, f"{tuple(address)}")
         raise ValueError(f"{name} cannot be fitted: {reason}; take the line out")
@@ -159,16 +157,18 @@ def _link(found: dict[Address, Parameter], path: Path, force_field: ForceField) 
     for where, text in lines:
         try:
             values = read_columns(text, REFERENCE)
-            address = _address(values["address"], force_field)
+            address = _address(values, force_field)
             if address not in found:
                 raise ValueError(
                     f"{tuple(address)} is not among the parameters; add it to them, or "
                     "take its links out"
                 )
+            if values["links"] < 1:
+                raise ValueError(f"found {values['links']} links, expected 1 or more")
             links = []
-            for _ in range(values["count"]):
+            for _ in range(values["links"]):
                 where, text = next(lines, (where, ""))
-                link = _address(read_columns(text, LINKED)["address"], force_field)
+                link = _address(read_columns(text, ADDRESS), force_field)
                 if link in taken:
                     raise ValueError(f"{tuple(link)} is fitted or linked already")
                 taken.add(link)

@@ -1,25 +1,29 @@
 """Structures and reference values that a force field is fitted to."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+
+from ase import Atoms
 
 from ase_reaxff_jax.fit.input_errors import (
     FitInputError,
-    UnusableItemsWarning,
+    OnUnusable,
     UnusedStructuresWarning,
+    complain,
+    some,
 )
 from ase_reaxff_jax.fit.items import Item
 from ase_reaxff_jax.fit.structures import Structure
-from ase_reaxff_jax.fit.trainset_check import check
-from ase_reaxff_jax.fit.trainset_geo import geo_text, read_structures
+from ase_reaxff_jax.fit.trainset_atoms import images_of, items_of
+from ase_reaxff_jax.fit.trainset_check import by_name, check
+from ase_reaxff_jax.fit.trainset_files import read_db, write_set
+from ase_reaxff_jax.fit.trainset_geo import read_structures
+from ase_reaxff_jax.fit.trainset_info import KEY, atoms_of, from_info
 from ase_reaxff_jax.fit.trainset_read import read_items
-from ase_reaxff_jax.fit.trainset_write import trainset_text
 
-SHOWN = 20  # problems in one message
 StrPath = str | PathLike[str]
 
 
@@ -49,7 +53,7 @@ class TrainingSet:
         geo: StrPath | Sequence[StrPath],
         trainset: StrPath,
         *,
-        on_unusable: Literal["error", "warn"] = "error",
+        on_unusable: OnUnusable = "error",
     ) -> "TrainingSet":
         """A training set in the files of the ReaxFF program.
 
@@ -68,54 +72,123 @@ class TrainingSet:
             GeoError: a line of the geo file cannot be understood.
             FileNotFoundError: there is no such file.
         """
-        if on_unusable not in ("error", "warn"):
-            raise FitInputError(f"on_unusable={on_unusable!r}: 'error' or 'warn'")
         found = read_structures([geo] if isinstance(geo, str | PathLike) else geo)
         items, problems = read_items(trainset, found)
         if problems:
-            total = len(items) + len(problems)
-            _complain(f"{len(problems)} of {total} items", problems, on_unusable)
+            total = len({item.where for item in items}) + len(problems)
+            complain(f"{len(problems)} of {total} lines", problems, on_unusable)
         used = {name for item in items for name in item.structures}
         unused = [n for n in (*found.structures, *found.unusable) if n not in used]
         if unused:
             warnings.warn(
                 f"{len(unused)} structures of the geo file are in no item of "
-                f"{Path(trainset).name}, and left out: {_some(unused, ', ')}",
+                f"{Path(trainset).name}, and left out: {some(unused, ', ')}",
                 UnusedStructuresWarning,
                 stacklevel=2,
             )
         structures = {k: v for k, v in found.structures.items() if k in used}
         return cls(structures, tuple(items))
 
-    def write(
-        self, *, geo: StrPath, trainset: StrPath, overwrite: bool = False
-    ) -> None:
-        """The training set as files of the ReaxFF program.
+    @classmethod
+    def from_atoms(
+        cls,
+        images: Iterable[Atoms],
+        *,
+        element_energies: Mapping[str, float] | None = None,
+        sigma: Mapping[str, float] | None = None,
+        kinds: Iterable[str] | None = None,
+        prefix: str | None = None,
+        names: Sequence[str] | None = None,
+        minimize: bool = False,
+        on_unusable: OnUnusable = "error",
+    ) -> "TrainingSet":
+        """A training set of structures that carry reference values, in ASE's units.
 
-        Positions have five decimals there, targets of restraints two (angles) or four;
-        all else is read again as it is.
+        Without options, structures that `to_atoms` has made give back their set.
+
+        Args:
+            images: Structures with energies, forces, stress, charges or dipoles: of
+                their calculators (nothing is computed), else of `info` and `arrays`.
+                The total charge is `info["charge"]`, else the sum of the initial
+                charges. Atoms held by `FixAtoms` stay where they are.
+            element_energies: Energy of an atom of each element, eV, which is taken off
+                (see `solve_element_energies`). None: energies are relative to those
+                of the smallest and lowest structures of which the same atoms come.
+            sigma: Accuracy aimed at by kind ("energy", "force", "stress", "charge",
+                "dipole"), in kcal/mol, kcal/mol/Å, GPa, e and e Å.
+            kinds: Which of these kinds to take; all structures must have them. None:
+                what each structure has.
+            prefix: Takes the values from `info` and `arrays` only, where their names
+                begin with this, such as "REF_".
+            names: Names of the structures; else `info["name"]`, else such as CH4_12.
+            minimize: Whether structures are relaxed before they are compared.
+            on_unusable: As in `read`, of energies that cannot be related to others.
+
+        Raises:
+            FitInputError: a structure cannot be used; names its number, from 0.
+        """
+        images = [images] if isinstance(images, Atoms) else list(images)
+        options = (element_energies, sigma, kinds, prefix, names, minimize or None)
+        if any(isinstance(a, Atoms) and KEY in a.info for a in images):
+            if any(option is not None for option in options):
+                raise FitInputError(
+                    f"the structures have items in info[{KEY!r}], which options cannot "
+                    "change; remove that entry to use their results anew"
+                )
+            return cls(*from_info(images))
+        found = images_of(
+            images, names=names, minimize=minimize, wanted=kinds, prefix=prefix
+        )
+        items, problems = items_of(
+            found, sigma=sigma, element_energies=element_energies
+        )
+        if problems:
+            complain(f"energies of {len(problems)} structures", problems, on_unusable)
+        structures = by_name(image.structure for image in found)
+        used = {name for item in items for name in item.structures}
+        return cls({k: v for k, v in structures.items() if k in used}, tuple(items))
+
+    @classmethod
+    def from_db(cls, path: StrPath, selection: str = "", **options) -> "TrainingSet":
+        """A training set of an ASE database; options as those of `from_atoms`.
+
+        Key-value pairs and data become the `info` of the structures, so that pairs
+        named "name" and "charge" have their meaning.
+
+        Raises:
+            FitInputError: nothing matches, or as `from_atoms`.
+            FileNotFoundError: there is no such file.
+        """
+        return cls.from_atoms(read_db(path, selection), **options)
+
+    def to_atoms(self) -> list[Atoms]:
+        """The structures as Atoms, with all there is in `info`, for `from_atoms`.
+
+        A calculator has those reference values that are ASE's results.
+        """
+        return atoms_of(self.structures, self.items)
+
+    def write(
+        self,
+        *,
+        geo: StrPath | None = None,
+        trainset: StrPath | None = None,
+        extxyz: StrPath | None = None,
+        db: StrPath | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """The training set as files: `geo` and `trainset`, or for ASE.
+
+        Of `geo` and `trainset`, positions have five decimals, targets of restraints two
+        (angles) or four; all else is read again as it is. Of `extxyz`, positions have
+        eight.
 
         Raises:
             FitInputError: geo files have no room for a structure.
             FileExistsError: a file exists, and `overwrite` is not set.
         """
-        structures = geo_text(self.structures.values())
-        for path in map(Path, (geo, trainset)):
-            if path.exists() and not overwrite:
-                raise FileExistsError(f"{path} exists; overwrite=True replaces it")
-        Path(geo).write_text(structures, encoding="utf-8")
-        Path(trainset).write_text(trainset_text(self.items), encoding="utf-8")
-
-
-def _complain(what: str, problems: Sequence[str], on_unusable: str) -> None:
-    listed = f"{what} cannot be used:\n  " + _some(problems, "\n  ")
-    if on_unusable == "warn":
-        warnings.warn(f"{listed}\nThey are left out.", UnusableItemsWarning, 3)
-    else:
-        raise FitInputError(f"{listed}\non_unusable='warn' would leave them out")
-
-
-def _some(texts: Sequence[str], separator: str) -> str:
-    more = len(texts) - SHOWN
-    shown = separator.join(texts[:SHOWN])
-    return f"{shown}{separator}and {more} more" if more > 0 else shown
+        given = {"geo": geo, "trainset": trainset, "extxyz": extxyz, "db": db}
+        paths = {name: Path(path) for name, path in given.items() if path is not None}
+        if not paths:
+            raise FitInputError(f"name a file to write: {', '.join(given)}")
+        write_set(self.structures, self.items, paths, overwrite=overwrite)

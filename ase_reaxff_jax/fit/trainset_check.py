@@ -1,6 +1,6 @@
 """Whether an item fits the structures that it refers to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ase_reaxff_jax.errors import suggestion
 from ase_reaxff_jax.fit.input_errors import FitInputError
@@ -28,6 +28,22 @@ def find(
         raise FitInputError(f"structure {name} cannot be used: {unusable[name]}")
     near = suggestion(name, [*structures, *unusable])
     raise FitInputError(f"there is no structure {name!r}{near}")
+
+
+def by_name(structures: Iterable[Structure]) -> dict[str, Structure]:
+    """A dictionary.
+
+    Raises:
+        FitInputError: two have the same name.
+    """
+    found: dict[str, Structure] = {}
+    for structure in structures:
+        if before := found.get(structure.name):
+            raise FitInputError(
+                f"{structure.where}: {before.where} is named {structure.name} too"
+            )
+        found[structure.name] = structure
+    return found
 
 
 def check(

@@ -34,8 +34,8 @@ def terms(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     sign = 0.0
     for word in re.sub(r"\s*/\s*", "/", " ".join(words)).split():
         if word[0] in "+-":
-            if sign:
-                raise ValueError(f"two signs before {word!r}")
+            if sign or word[1:2] in ("+", "-"):
+                raise ValueError(f"two signs in a row at {word!r}")
             sign, word = (-1.0 if word[0] == "-" else 1.0), word[1:]
         if word:
             name, slash, divisor = word.partition("/")

@@ -1,6 +1,7 @@
 """Fields of fixed width, as Fortran writes them, or separated by blanks."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ class Column:
 
 def _integer(text: str) -> int:
     """An integer; ValueError where it is none."""
-    if "_" in text:  # which Python takes for a separator of thousands
+    if not re.fullmatch(r"\s*[-+]?[0-9]{1,18}\s*", text):
         raise ValueError(f"{text.strip()!r} is no integer")
     return int(text)
 
@@ -49,7 +50,7 @@ def _integer(text: str) -> int:
 def number(text: str) -> float:
     """A number, also with Fortran's exponents; no infinities."""
     try:
-        if "_" in text:
+        if "_" in text:  # which Python takes for a separator of thousands
             raise ValueError
         value = float(text.lower().replace("d", "e"))
     except ValueError:

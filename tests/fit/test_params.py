@@ -78,9 +78,9 @@ def test_what_is_written_is_read_again(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2 1 1 0.1 1.2", "found 5 fields, expected address"),
+        ("2 1 1 0.1 1.2", "found 5 fields, expected section row column step"),
         ("2 1 1 0.1 1.2 1.6 1.8", "found 7 fields"),
-        ("2 1 x 0.1 1.2 1.6", "expected address"),
+        ("2 1 x 0.1 1.2 1.6", "found 'x' is no integer"),
         ("2 1 1 0.1 nan 1.6", "'nan' is not finite"),
         ("8 1 1 0.1 1.2 1.6", "no address"),
         ("2 4 1 0.1 1.2 1.6", "atom has 3 rows"),
@@ -113,6 +113,7 @@ def test_a_line_that_cannot_be_used_is_an_error_with_its_number(
         ("2 1 5 1\n2 3 5\n", r"koppel2:1: \(2, 1, 5\) is not among the parameters"),
         ("2 1 1 1\n3 1 1\n", r"koppel2:2: \(3, 1, 1\) is fitted or linked already"),
         ("2 1 1 2\n2 3 1\n", "koppel2:2: found 0 fields"),
+        ("2 1 1 0\n", "koppel2:1: found 0 links"),
         ("2 1 1 1\n2 3 3\n", "koppel2:2: .*mass cannot be fitted"),
     ],
 )
