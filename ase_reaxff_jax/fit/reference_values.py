@@ -41,7 +41,7 @@ def values_of(atoms: Atoms, prefix: str | None) -> dict[str, np.ndarray]:
             calculated = _calculated(atoms, name)
             value = value if calculated is None else calculated
         if value is not None:
-            found[kind] = _shaped(name, value, len(atoms)) * unit
+            found[kind] = np.asarray(_shaped(name, value, len(atoms)) * unit)
     return found
 
 
@@ -79,7 +79,7 @@ def _shaped(name: str, value: Any, size: int) -> np.ndarray:
         raise FitInputError(f"its {name}: shape {array.shape}, expected {shapes[0]}")
     if not np.isfinite(array).all():
         raise FitInputError(f"its {name}: not finite")
-    if array.shape in ((3, 3), (9,)):
+    if name == "stress" and array.shape != (6,):
         return full_3x3_to_voigt_6_stress(array.reshape(3, 3))
     return array
 

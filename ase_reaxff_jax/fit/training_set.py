@@ -92,7 +92,7 @@ class TrainingSet:
     @classmethod
     def from_atoms(
         cls,
-        images: Iterable[Atoms],
+        images: Iterable,
         *,
         element_energies: Mapping[str, float] | None = None,
         sigma: Mapping[str, float] | None = None,
@@ -107,7 +107,7 @@ class TrainingSet:
         Without options, structures that `to_atoms` has made give back their set.
 
         Args:
-            images: Structures with energies, forces, stress, charges or dipoles: of
+            images: Atoms objects with energies, forces, stress, charges or dipoles: of
                 their calculators (nothing is computed), else of `info` and `arrays`.
                 The total charge is `info["charge"]`, else the sum of the initial
                 charges. Atoms held by `FixAtoms` stay where they are.

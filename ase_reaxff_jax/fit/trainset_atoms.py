@@ -42,7 +42,7 @@ class Image:
 
 
 def images_of(
-    images: Iterable[Atoms],
+    images: Iterable,
     *,
     names: Sequence[str] | None,
     minimize: bool,
@@ -143,6 +143,8 @@ def _energies(
     images: Sequence[Image], sigma: float, own: Mapping[str, float] | None
 ) -> tuple[list[Item], list[str]]:
     with_energy = [image for image in images if "energy" in image.values]
+    if not with_energy:
+        return [], []
     atoms = [image.structure.atoms for image in with_energy]
     energies = [float(image.values["energy"]) for image in with_energy]
     if own is None:

@@ -18,7 +18,7 @@ from ase_reaxff_jax.fit.trainset_check import by_name
 from ase_reaxff_jax.fit.trainset_geo import fixed_atoms
 
 KEY = "reaxff_fit"  # of `atoms.info`
-_OF_ATOMS = ("name", "atoms", "fixed", "where")  # not among the settings
+_OF_ATOMS = ("atoms", "fixed", "where")  # not among the settings
 
 
 def atoms_of(structures: Mapping[str, Structure], items: Sequence[Item]) -> list[Atoms]:
@@ -27,18 +27,24 @@ def atoms_of(structures: Mapping[str, Structure], items: Sequence[Item]) -> list
     A calculator has the forces, stress, charges and dipole of which every component is
     an item, and the energy if it is one by itself; `info` has all items.
     """
+    of_first: dict[str, dict[int, Item]] = {name: {} for name in structures}
+    for number, item in enumerate(items):
+        of_first[item.structures[0]][number] = item
     made = []
     for structure in structures.values():
-        own = [item for item in items if item.structures[0] == structure.name]
+        own = of_first[structure.name]
         atoms = structure.atoms.copy()
         atoms.info.pop("geo", None)
         settings = {k: v for k, v in asdict(structure).items() if k not in _OF_ATOMS}
         atoms.info |= {
             "name": structure.name,
             "charge": structure.total_charge,
-            KEY: {"structure": settings, "items": [_plain(item) for item in own]},
+            KEY: {
+                "structure": settings,
+                "items": [_plain(k, i) for k, i in own.items()],
+            },
         }
-        results = _results(own, len(atoms))
+        results = _results(list(own.values()), len(atoms))
         if results:
             atoms.calc = SinglePointCalculator(atoms, **results)
         if structure.fixed:
@@ -47,9 +53,10 @@ def atoms_of(structures: Mapping[str, Structure], items: Sequence[Item]) -> list
     return made
 
 
-def _plain(item: Item) -> dict[str, Any]:
+def _plain(number: int, item: Item) -> dict[str, Any]:
+    """An item with its number in the set, by which the order comes back."""
     values = {f.name: getattr(item, f.name) for f in fields(item) if f.name != "where"}
-    return {"kind": item.kind, **values}
+    return {"number": number, "kind": item.kind, **values}
 
 
 def _results(items: Sequence[Item], size: int) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def from_info(
         FitInputError: a structure has nothing there, or nothing that can be used.
     """
     structures: list[Structure] = []
-    items: list[Item] = []
+    items: list[tuple[int, Item]] = []
     for k, atoms in enumerate(images):
         stored = atoms.info.get(KEY)
         try:
@@ -100,7 +107,8 @@ def from_info(
             raise FitInputError(f"structure {k}: info[{KEY!r}]: {error!r}") from None
         except InputError as error:
             raise FitInputError(f"structure {k}: {error}") from None
-    return by_name(structures), tuple(items)
+    items.sort(key=lambda numbered: numbered[0])
+    return by_name(structures), tuple(item for _number, item in items)
 
 
 def _structure(atoms: Atoms, settings: dict[str, Any], where: str) -> Structure:
@@ -110,17 +118,16 @@ def _structure(atoms: Atoms, settings: dict[str, Any], where: str) -> Structure:
     for key in (KEY, "name", "charge"):
         bare.info.pop(key, None)
     given = {**settings, "restraints": tuple(restraints), "where": where}
-    name = str(atoms.info["name"])
-    return Structure(name=name, atoms=bare, fixed=fixed_atoms(atoms), **given)
+    return Structure(atoms=bare, fixed=fixed_atoms(atoms), **given)
 
 
 def _restraint(values: dict[str, Any]) -> Restraint:
     return Restraint(**{**values, "atoms": tuple(values["atoms"])})
 
 
-def _item(values: dict[str, Any], where: str) -> Item:
+def _item(values: dict[str, Any], where: str) -> tuple[int, Item]:
     given: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
     }
     record = KINDS[str(given.pop("kind"))]
-    return record(**given, where=where)
+    return int(given.pop("number")), record(**given, where=where)
