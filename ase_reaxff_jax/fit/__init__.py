@@ -1,6 +1,6 @@
 """Fitting of force-field parameters to reference values.
 
-Names are imported when they are first used: reading a training set needs no jax.
+Names are imported when they are first used.
 """
 
 from importlib import import_module

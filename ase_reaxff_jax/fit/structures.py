@@ -64,7 +64,7 @@ class Structure:
     where: str | None = field(default=None, compare=False)  # "geo:12"
 
     def __post_init__(self):
-        """Refuses names that no training set can refer to, and atoms out of range."""
+        """Refuses what no training set can refer to, and what cannot be done."""
         check_name(self.name)
         size = len(self.atoms)
         for numbers in (self.fixed, *(r.atoms for r in self.restraints)):
@@ -72,6 +72,11 @@ class Structure:
                 raise FitInputError(
                     f"structure {self.name} has {size} atoms, but refers to {numbers}"
                 )
+        if self.relax_cell and not (self.minimize and self.atoms.pbc.all()):
+            raise FitInputError(
+                f"structure {self.name}: relax_cell needs minimize=True and a "
+                "structure that is periodic along all axes"
+            )
 
 
 def check_name(name: str) -> None:

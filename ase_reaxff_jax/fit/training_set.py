@@ -1,6 +1,7 @@
 """Structures and reference values that a force field is fitted to."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -27,7 +28,7 @@ from ase_reaxff_jax.fit.trainset_read import read_items
 StrPath = str | PathLike[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingSet:
     """Structures by name, and the items that refer to them."""
 
@@ -46,6 +47,11 @@ class TrainingSet:
                 check(item, self.structures)
             except FitInputError as error:
                 raise FitInputError(f"{item.where or f'item {k}'}: {error}") from None
+
+    def __repr__(self) -> str:
+        counts = Counter(item.kind for item in self.items)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        return f"TrainingSet({len(self.structures)} structures; items: {kinds})"
 
     @classmethod
     def read(

@@ -49,7 +49,7 @@ def read_structures(paths: Iterable[str | PathLike[str]]) -> GeoStructures:
 
 def _add(found: GeoStructures, atoms: Atoms, where: str) -> None:
     words = atoms.info["geo"].get("name", "").split()
-    name = words[0] if words else ""
+    name = words[0] if words else where
     if before := found.structures.pop(name, None):
         found.unusable[name] = f"{before.where}: it stands again at {where}"
     if name in found.unusable:

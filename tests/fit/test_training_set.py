@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import replace
 
+import ase.db
 import ase.io
 import ase.units
 import numpy as np
@@ -230,6 +231,17 @@ def test_a_set_is_the_same_after_a_database(tmp_path):
         TrainingSet.from_db(tmp_path / "set.db", "C")
 
 
+def test_rows_of_a_database_may_have_a_name_and_a_charge(tmp_path):
+    with ase.db.connect(tmp_path / "set.db") as connection:
+        for name, charge in (("radical", 0), ("anion", -1)):
+            atoms = having(molecule("OH"), energy=-2.0 * charge)
+            connection.write(atoms, name=name, data={"charge": charge})
+    data = TrainingSet.from_db(tmp_path / "set.db", "O")
+    assert [item.name for item in data.items] == ["anion - radical"]
+    assert data.structures["anion"].total_charge == -1
+    assert repr(data) == "TrainingSet(2 structures; items: 1 energy)"
+
+
 def test_a_set_of_atoms_is_the_same_after_geo_and_trainset(tmp_path):
     silicon = bulk("Si", cubic=True)
     images = [
@@ -283,5 +295,7 @@ def test_items_must_fit_the_structures_of_a_set(tmp_path):
         TrainingSet(data.structures, (odd,))
     with pytest.raises(InputError, match="structure water stands under 'w'"):
         TrainingSet({"w": data.structures["water"]}, data.items)
+    with pytest.raises(InputError, match="relax_cell needs minimize=True"):
+        replace(data.structures["water"], relax_cell=True)
     with pytest.raises(InputError, match="name a file to write: geo, trainset"):
         data.write()

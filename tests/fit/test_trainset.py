@@ -217,6 +217,7 @@ def test_sections_that_do_not_begin_and_end_are_errors(change, message, tmp_path
             "water cannot be used: geo:1: .* kind MASCEN",
         ),
         (("DESCRP water", "DESCRP"), "there is no structure 'water'"),
+        (("DESCRP ice\n", "DESCRP +ice\n"), "there is no structure 'ice'"),
     ],
 )
 def test_structures_that_cannot_be_used_are_named_with_their_line(
