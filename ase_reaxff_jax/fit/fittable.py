@@ -4,14 +4,16 @@ from ase_reaxff_jax.ffield import names
 from ase_reaxff_jax.ffield.names import Address
 from ase_reaxff_jax.ffield.schema import BY_NUMBER, SECTIONS
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.options import form_of
 from ase_reaxff_jax.units import HEAVY_MASS
 
 _SWITCH = "it is a switch"
+_TAPER = "it is a taper radius, for which the interaction lists are made"
 _CUTOFF = "it is a cutoff, at which the energy is not continuous"
 _UNUSED = "no energy term here depends on it"
 UNFIT = {
-    ("general", "swa"): _CUTOFF,
-    ("general", "swb"): _CUTOFF,
+    ("general", "swa"): _TAPER,
+    ("general", "swb"): _TAPER,
     ("general", "bo_cut_100"): _CUTOFF,
     ("general", "triple_bond_option"): _SWITCH,
     ("general", "p_elho"): _UNUSED,
@@ -29,7 +31,9 @@ UNFIT = {
 }
 UNNAMED = ("unused_", "general_")  # how columns without a meaning here are called
 RADII = ("r_s", "r_pi", "r_pipi")  # off where an element's is not positive
-C2_ON = 0.001  # k_c2 above which the C2 correction is there
+# Above which a number of the first element, or `k_c2`, switches a term on.
+SWITCHES_ON = {"k_c2": 0.001, "gamma_w": 0.5, "rcore2": 0.01, "acore2": 0.01}
+INNER_WALL = ("rcore2", "ecore2", "acore2")
 # Sections of which one row, the last, counts for the same elements.
 LAST_COUNTS = ("bond", "off_diagonal", "torsion", "hydrogen_bond")
 
@@ -58,12 +62,20 @@ def why_not(force_field: ForceField, address: Address) -> str | None:
     return None
 
 
-def has_to_be_positive(force_field: ForceField, address: Address) -> bool:
-    """Whether it changes its meaning at zero, as radii do."""
+def has_to_exceed(force_field: ForceField, address: Address) -> float | None:
+    """At or below which value a parameter changes its meaning; None if at none.
+
+    Radii switch bonds off at zero, off-diagonal values leave the field to combination
+    rules, and numbers of the first element decide the form of the energy.
+    """
     section, name = BY_NUMBER[address.section].name, column_name(force_field, address)
-    if section == "off_diagonal":
-        return name != "lgcij"
-    return section == "atom" and name in RADII
+    if name == "lgcij":
+        return None
+    if section == "off_diagonal" or (section == "atom" and name in RADII):
+        return 0.0
+    if name == "k_c2" or (section == "atom" and address.row == 1):
+        return SWITCHES_ON.get(name)
+    return None
 
 
 def column_name(force_field: ForceField, address: Address) -> str:
@@ -76,8 +88,8 @@ def column_name(force_field: ForceField, address: Address) -> str:
 def _general(force_field: ForceField, name: str, value: float) -> str | None:
     if name == "lg_scale" and not force_field.lg:
         return "the file has no low-gradient dispersion"
-    if name == "k_c2" and not (value > C2_ON and "C" in force_field.elements):
-        return f"the C2 correction is off (no carbon, or k_c2 not above {C2_ON:g})"
+    if name == "k_c2" and form_of(force_field)["carbon"] is None:
+        return f"the C2 correction is off: no carbon, or k_c2 is small ({value:g})"
     return None
 
 
@@ -95,6 +107,11 @@ def _dead_row(force_field: ForceField, section: str, row: int) -> str | None:
 def _atom(force_field: ForceField, name: str, value: float, row: int) -> str | None:
     if name in RADII and value <= 0:
         return f"it is {value:g}, by which such bonds of the element are off"
+    form = form_of(force_field)
+    if name in INNER_WALL and not form["inner_wall"]:
+        return "the first element has no inner wall, by which there is none"
+    if name == "gamma_w" and not form["shielding"]:
+        return "gamma_w of the first element is small, by which it is not used"
     mass = float(force_field.get("atom", force_field.elements[row - 1], "mass"))
     if name == "valency_val" and mass < HEAVY_MASS:
         return f"elements lighter than {HEAVY_MASS:g} u have valency_boc in its place"

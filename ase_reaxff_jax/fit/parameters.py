@@ -16,7 +16,7 @@ from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.ffield import names
 from ase_reaxff_jax.ffield.names import Address
-from ase_reaxff_jax.fit.fittable import has_to_be_positive, why_not
+from ase_reaxff_jax.fit.fittable import has_to_exceed, why_not
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.geo.columns import Column, number, read_columns
@@ -118,12 +118,17 @@ def _parameter(text: str, force_field: ForceField) -> Parameter:
             f"the force field has {value:g}, outside the bounds {low:g} to {high:g}; "
             "widen them, or change the force field"
         )
-    if low <= 0 and has_to_be_positive(force_field, address):
-        raise ValueError(
-            f"the lower bound is {low:g}, but at 0 and below the term is off, or the "
-            "combination rule holds; make the bound positive"
-        )
+    _check_low(low, force_field, address)
     return made
+
+
+def _check_low(low: float, force_field: ForceField, address: Address) -> None:
+    least = has_to_exceed(force_field, address)
+    if least is not None and low <= least:
+        raise ValueError(
+            f"the lower bound is {low:g}, but from {least:g} down the term is off, or "
+            f"another rule holds; make the bound larger than {least:g}"
+        )
 
 
 def _without_words(text: str) -> str:
@@ -171,6 +176,7 @@ def _link(found: dict[Address, Parameter], path: Path, force_field: ForceField) 
                 link = _address(read_columns(text, ADDRESS), force_field)
                 if link in taken:
                     raise ValueError(f"{tuple(link)} is fitted or linked already")
+                _check_low(found[address].low, force_field, link)
                 taken.add(link)
                 links.append(link)
         except (ValueError, InputError) as error:
