@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from ase.calculators.calculator import InputError, ReadError
 
@@ -25,13 +25,21 @@ class UnusedStructuresWarning(UserWarning):
     """Structures that no item of the training set refers to."""
 
 
+def check_choice(on_unusable: str) -> None:
+    """Refuses what is no choice.
+
+    Raises:
+        FitInputError: it is neither "error" nor "warn".
+    """
+    if on_unusable not in get_args(OnUnusable):
+        raise FitInputError(f"on_unusable={on_unusable!r}: 'error' or 'warn'")
+
+
 def complain(what: str, problems: Sequence[str], on_unusable: OnUnusable) -> None:
     """An error or a warning, as the caller of a public function wished."""
     listed = f"{what} cannot be used:\n  " + some(problems, "\n  ")
     if on_unusable == "error":
         raise FitInputError(f"{listed}\non_unusable='warn' would leave them out")
-    if on_unusable != "warn":
-        raise FitInputError(f"on_unusable={on_unusable!r}: 'error' or 'warn'")
     warnings.warn(f"{listed}\nThey are left out.", UnusableItemsWarning, 3)
 
 

@@ -13,6 +13,7 @@ from ase_reaxff_jax.fit.input_errors import (
     FitInputError,
     OnUnusable,
     UnusedStructuresWarning,
+    check_choice,
     complain,
     some,
 )
@@ -78,6 +79,7 @@ class TrainingSet:
             GeoError: a line of the geo file cannot be understood.
             FileNotFoundError: there is no such file.
         """
+        check_choice(on_unusable)
         found = read_structures([geo] if isinstance(geo, str | PathLike) else geo)
         items, problems = read_items(trainset, found)
         if problems:
@@ -133,6 +135,7 @@ class TrainingSet:
         Raises:
             FitInputError: a structure cannot be used; names its number, from 0.
         """
+        check_choice(on_unusable)
         images = [images] if isinstance(images, Atoms) else list(images)
         options = (element_energies, sigma, kinds, prefix, names, minimize or None)
         if any(isinstance(a, Atoms) and KEY in a.info for a in images):
