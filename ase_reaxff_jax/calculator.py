@@ -19,7 +19,7 @@ from ase.calculators.calculator import (
     all_changes,
 )
 
-from ase_reaxff_jax import errors
+from ase_reaxff_jax import errors, programs
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
@@ -175,6 +175,13 @@ class JaxReaxFF(Calculator):
             self.results = results_of(self.atoms, evaluation)
         if "energies" in properties:
             self.results["energies"] = self._engine.atom_energies(self.atoms)
+
+    def adopt(self, atoms: Atoms, result: programs.Derivatives) -> None:
+        """Takes what a driver has found, checked and on the host, as its own result."""
+        evaluation = self._engine.evaluation_of(atoms, result)
+        self._give_notice(atoms, evaluation.charges)
+        self.atoms = atoms.copy()
+        self.results = results_of(atoms, evaluation)
 
     def _give_notice(self, atoms: Atoms, charges: np.ndarray) -> None:
         engine, notices = self._engine, self._notices

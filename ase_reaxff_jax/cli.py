@@ -103,16 +103,16 @@ def relax(
     pressure: Annotated[
         float, typer.Option(help="Pressure on the cell, GPa; with --cell.")
     ] = 0.0,
-    optimizer: Annotated[str, typer.Option(help="lbfgs, bfgs or fire.")] = "lbfgs",
+    optimizer: Annotated[str, typer.Option(help="lbfgs or fire.")] = "lbfgs",
     charge: Charge = 0.0,
     charge_tolerance: Tolerance = 1e-8,
     dtype: Dtype = "float64",
 ) -> None:
     """Relax the atoms, and with --cell the cell.
 
-    One of ASE's optimisers goes to the nearest minimum of the energy. The exit
-    code is 1 when the forces are not small enough after the last step; the structure
-    reached is written all the same.
+    Goes downhill to the nearest minimum of the energy. The exit code is 1 when the
+    forces are not small enough after the last step; the structure reached is written
+    all the same.
     """
     from ase_reaxff_jax import cli_tasks
     from ase_reaxff_jax.md import relaxation

@@ -129,7 +129,7 @@ class Engine:
         report.check(atoms, result, entry.neighbors, options)
         solution = np.stack([result.solution.charges, result.solution.adjoint])
         entry.history.add(np.asarray(system.positions), solution)
-        return self._evaluation(atoms, result)
+        return self.evaluation_of(atoms, result)
 
     def _arguments(self, system: System, entry: Entry):
         return self.parameters, system, entry.neighbors, entry.topology
@@ -144,7 +144,8 @@ class Engine:
         return self.settings.array(np.zeros((2, room)) if guess is None else guess)
 
     @staticmethod
-    def _evaluation(atoms: Atoms, result: programs.Derivatives) -> Evaluation:
+    def evaluation_of(atoms: Atoms, result: programs.Derivatives) -> Evaluation:
+        """Results that are on the host, in ASE's units."""
         count = len(atoms)
         return Evaluation(
             energy=float(result.energy) * KCAL_PER_MOL,
@@ -200,7 +201,7 @@ class Engine:
         for k, ((atoms, _), entry) in enumerate(zip(batch, entries, strict=True)):
             result = jax.tree.map(lambda x, k=k: x[k], results)
             report.check(atoms, result, entry.neighbors, options)
-            evaluations.append(self._evaluation(atoms, result))
+            evaluations.append(self.evaluation_of(atoms, result))
         return evaluations
 
     def _terms(self, atoms: Atoms):

@@ -14,11 +14,6 @@ from ase_reaxff_jax.md.state import State
 if TYPE_CHECKING:
     from ase_reaxff_jax.md.simulation import Simulation
 
-REMEDY = (
-    "Take a smaller time step, relax the structure first, or start at a lower "
-    "temperature."
-)
-
 
 def of_step(simulation: "Simulation", previous: State) -> CalculationFailed:
     """The error for the step that a simulation has just failed at."""
@@ -79,12 +74,14 @@ def _blew_up(
     step = simulation.step + ahead
     timestep_fs = simulation.conditions.timestep_fs
     which = f" of system {k}" if simulation.batched else ""
+    time = f" ({step * timestep_fs:g} fs)" if timestep_fs else ""
+    integrator = simulation.plan.integrator
     atoms = snapshot(
         simulation.structures[k], simulation.one(last_good, k), timestep_fs
     )
     return SimulationBlewUp(
-        f"the simulation blew up at step {step} ({step * timestep_fs:g} fs){which}: "
-        f"{reason.rstrip('.')}. {REMEDY}",
+        f"the {integrator.process} blew up at step {step}{time}{which}: "
+        f"{reason.rstrip('.')}. {integrator.remedy}",
         step=step,
         atoms=atoms,
     )

@@ -25,7 +25,7 @@ from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 
 CHUNK = 256  # steps, at most, of one call
-GOING, NEIGHBORS, TOPOLOGY, FAILED = range(4)
+GOING, NEIGHBORS, TOPOLOGY, FAILED, FINISHED = range(5)
 COLUMNS = (
     "potential_energy",  # eV
     "kinetic_energy",  # eV
@@ -131,6 +131,8 @@ def advance(
 ) -> Carry:
     """Steps until one of number `until`, or until a list is outdated or a step fails.
 
+    It is over too where all systems are finished, which only minimisers say of them.
+
     Returns:
         The last state; the one before it, which is the last good one where the step
         failed; a row of `COLUMNS` for each step since `schedule.first`; the reason.
@@ -142,6 +144,7 @@ def advance(
     before = lifted(partial(_before, plan, schedule), 0, 0, 0)
     after = lifted(partial(_after, plan, schedule, parameters), 0, 0, 0, 0, 0)
     outdated = lifted(partial(_outdated, plan), 0, 0)
+    finished = lifted(partial(_finished, plan), 0)
 
     def stepped(carry: Carry) -> Carry:
         moved = before(carry.state, fixed, targets)
@@ -155,7 +158,9 @@ def advance(
             new, row, usable = after(fixed, lists, targets, carry.state, moved)
             step = jnp.max(new.step)
             rows = carry.rows.at[step - schedule.first].set(row)
-            status = jnp.where(jnp.all(usable), jnp.int32(GOING), jnp.int32(FAILED))
+            over = jnp.all(finished(new))
+            status = jnp.where(over, jnp.int32(FINISHED), jnp.int32(GOING))
+            status = jnp.where(jnp.all(usable), status, jnp.int32(FAILED))
             return Carry(new, carry.state, rows, status)
 
         return jax.lax.cond(jnp.any(far | near), stay, complete, moved)
@@ -187,6 +192,11 @@ def connections(
 
     every = jax.vmap(one) if batched else one
     return every(fixed, lists.neighbors, lists.topology, state)
+
+
+def _finished(plan: Plan, state: State) -> Bool[Array, ""]:
+    finished = plan.integrator.finished(state)
+    return jnp.bool_(False) if finished is None else finished
 
 
 def _before(
@@ -238,7 +248,12 @@ def _after(
     limit = 0.5 * fixed.particles.degrees * schedule.hottest
     calm = named["thermal_energy"] <= limit
     calm &= named["displacement"] <= schedule.farthest
-    return new, row, _usable(result) & calm
+    usable = _usable(result) & calm
+    finished = plan.integrator.finished(old)
+    if finished is None:
+        return new, row, usable
+    kept = jax.tree.map(partial(jnp.where, finished), old, new)
+    return eqx.tree_at(lambda s: s.step, kept, new.step), row, usable | finished
 
 
 def _usable(result: programs.Derivatives) -> Bool[Array, ""]:

@@ -19,8 +19,13 @@ from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
 
 
-def mobile_components(atoms: Atoms) -> Bool[np.ndarray, "atoms 3"]:
-    """Which components of the positions may change; NotImplementedError if unclear."""
+def mobile_components(
+    atoms: Atoms, *, cell_moves: bool = False
+) -> Bool[np.ndarray, "atoms 3"]:
+    """Which components of the positions may change; NotImplementedError if unclear.
+
+    InputError where all are fixed, and the cell does not move either.
+    """
     mobile = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):
@@ -32,7 +37,7 @@ def mobile_components(atoms: Atoms) -> Bool[np.ndarray, "atoms 3"]:
                 f"the driver knows FixAtoms and FixCartesian, not the constraint "
                 f"{type(constraint).__name__}; ASE's own dynamics has it"
             )
-    if not mobile.any():
+    if not mobile.any() and not cell_moves:
         raise InputError("all atoms are fixed: nothing can move")
     return mobile
 

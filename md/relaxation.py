@@ -1,21 +1,29 @@
-"""`relax`: to the nearest minimum of the energy, by ASE's optimisers."""
+"""`relax`: to the nearest minimum of the energy, on the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import jax
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import InputError
-from ase.filters import FrechetCellFilter
-from ase.optimize import BFGS, FIRE, LBFGS
-from ase.units import GPa
+from jaxtyping import Bool
 from tqdm import tqdm
 
 from ase_reaxff_jax.calculator import JaxReaxFF
+from ase_reaxff_jax.engine import DIRECT_LIMIT
 from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.md.minimizers import MINIMIZERS
+from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
+from ase_reaxff_jax.md.simulation import Simulation
+from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.report import explained
+from ase_reaxff_jax.units import KCAL_PER_MOL
 
-OPTIMIZERS = {"fire": FIRE, "lbfgs": LBFGS, "bfgs": BFGS}
 CELLS = ("full", "isotropic")
+STRAINS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
+Number = Any  # whatever is given instead is refused with words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,100 +39,173 @@ class RelaxResult:
 
 
 def relax(
-    atoms: Atoms,
+    atoms: Atoms | list[Atoms],
     calc: JaxReaxFF | None = None,
     *,
-    fmax: float = 0.01,
+    fmax: Number = 0.01,
     cell: bool | str | Sequence[bool] = False,
-    pressure_GPa: float = 0.0,
+    pressure_GPa: Number = 0.0,
     optimizer: str = "fire",
-    steps: int = 1000,
+    steps: Number = 1000,
     progress: bool = True,
-) -> RelaxResult:
+) -> Any:
     """Relaxes atoms, and where asked for the cell, to a minimum of the energy.
 
     Args:
-        atoms: The structure, which is not changed; constraints hold.
+        atoms: The structure, which is not changed; or a list of structures of at most
+            256 atoms each, which advance together as one batch, those that have
+            converged staying where they are. Of the constraints, FixAtoms and
+            FixCartesian hold; where the cell changes, what is fixed follows it.
         calc: The calculator; None takes that of the atoms.
-        fmax: Largest force allowed, eV/Å.
+        fmax: Largest force allowed, eV/Å; on the cell, the derivative of the energy by
+            its strain over the number of atoms, eV.
         cell: True or "full" relaxes the cell too; "isotropic" only its volume; six
             True or False, xx, yy, zz, yz, xz, xy, only those strains.
         pressure_GPa: On the cell.
-        optimizer: "fire", "lbfgs" or "bfgs".
+        optimizer: "fire" or "lbfgs".
         steps: At most.
         progress: Whether to show a progress bar.
 
     Returns:
-        The relaxed atoms; `converged` says whether they are.
+        A `RelaxResult`, whose `converged` says whether the forces are small enough; of
+        a list of structures a list of them.
 
     Raises:
-        InputError: an argument cannot be used.
+        InputError: an argument or the structure cannot be used.
+        NotImplementedError: the atoms have another constraint than FixAtoms and
+            FixCartesian.
+        CalculationFailed: there is no energy to go down; after the first step a
+            `SimulationBlewUp` with the last good frame in its `atoms`.
     """
-    calc = atoms.calc if calc is None else calc
-    if calc is None:
-        raise InputError("no calculator: pass calc, or set atoms.calc")
+    structures, batched = _structures(atoms)
+    calc = _calculator(structures[0], calc)
     _check(fmax, steps, optimizer)
-    if pressure_GPa and cell is False:
-        raise InputError("a pressure needs cell=True")
-    relaxed = atoms.copy()
-    relaxed.calc = calc
-    target = _target(relaxed, cell, pressure_GPa)
-    first = relaxed.get_potential_energy(), _volume(relaxed)
-    dynamics = OPTIMIZERS[optimizer](target, logfile=None)
-    hidden = None if progress else True
+    kind, strains = _cell(structures, cell, pressure_GPa)
+    request = Request(
+        optimizer=optimizer, fmax=[fmax] * len(structures),
+        most_steps=[steps] * len(structures), cell=kind, strains=strains,
+        pressure_GPa=pressure_GPa,
+    )  # fmt: skip
+    with explained(sum(map(len, structures)), calc.force_field):
+        with scope(calc.engine.settings.dtype, calc.engine.device):
+            relaxation = simulation_of(
+                calc.engine, [a.copy() for a in structures], request, batched=batched
+            )
+        first = relaxation.start()[-1].reshape(len(structures), -1)[:, 0]
+        _go_down(relaxation, steps, hidden=None if progress else True)
+        results = _results(relaxation, structures, calc, fmax, first)
+    return results if batched else results[0]
+
+
+def _go_down(relaxation: Simulation, steps: int, *, hidden: bool | None) -> None:
     with tqdm(desc="relaxing", unit="step", disable=hidden, leave=False) as bar:
-        for _ in dynamics.irun(fmax=fmax, steps=steps):
-            bar.set_postfix_str(f"largest force {_largest(target):.4f} eV/Å")
-            bar.update()
-    largest = _largest(target)
-    return RelaxResult(
-        atoms=relaxed,
-        converged=bool(largest <= fmax),
-        steps=dynamics.nsteps,
-        fmax=largest,
-        energies=(first[0], relaxed.get_potential_energy()),
-        volumes=(first[1], _volume(relaxed)),
-    )
+        while not relaxation.finished:
+            before = relaxation.step
+            relaxation.advance(min(steps, before + relaxation.most_steps()))
+            largest = np.max(jax.device_get(relaxation.state.bath.largest))
+            bar.set_postfix_str(f"largest force {largest:.4f} eV/Å", refresh=False)
+            bar.update(relaxation.step - before)
 
 
-def _check(fmax: float, steps: int, optimizer: str) -> None:
-    if not 0 < fmax < np.inf:
-        raise InputError(f"fmax must be a positive number (eV/Å), not {fmax!r}")
-    if steps < 0:
-        raise InputError(f"steps must not be negative, is {steps}")
-    if optimizer not in OPTIMIZERS:
+def _results(
+    relaxation: Simulation,
+    structures: list[Atoms],
+    calc: JaxReaxFF,
+    fmax: float,
+    first: np.ndarray,
+) -> list[RelaxResult]:
+    results = []
+    for k, atoms in enumerate(structures):
+        state = relaxation.one(relaxation.state, k)
+        relaxed = atoms.copy()
+        relaxed.calc = calc
+        relaxed.set_cell(np.where(atoms.pbc[:, None], state.cell, atoms.cell.array))
+        # Not `set_positions`, which constraints would adjust.
+        relaxed.arrays["positions"] = np.array(state.positions[: len(atoms)], float)
+        calc.adopt(relaxed, state.result)
+        largest = float(state.bath.largest)
+        results.append(RelaxResult(
+            atoms=relaxed,
+            converged=largest <= fmax,
+            steps=int(state.bath.steps),
+            fmax=largest,
+            energies=(float(first[k]), float(state.result.energy) * KCAL_PER_MOL),
+            volumes=(_volume(atoms), _volume(relaxed)),
+        ))  # fmt: skip
+    return results
+
+
+def _structures(atoms: Atoms | list[Atoms]) -> tuple[list[Atoms], bool]:
+    if isinstance(atoms, Atoms):
+        return [atoms], False
+    structures = list(atoms)
+    if not structures or not all(isinstance(a, Atoms) for a in structures):
+        raise InputError(f"relax takes Atoms or a list of Atoms, not {atoms!r}")
+    most = max(map(len, structures))
+    if most > DIRECT_LIMIT:
         raise InputError(
-            f"no optimizer {optimizer!r}{suggestion(optimizer, OPTIMIZERS)}; there is: "
-            f"{', '.join(OPTIMIZERS)}"
+            f"structures of a batch have at most {DIRECT_LIMIT} atoms, one has {most}; "
+            "relax larger ones one by one"
+        )
+    return structures, True
+
+
+def _calculator(atoms: Atoms, calc: JaxReaxFF | None) -> JaxReaxFF:
+    calc = atoms.calc if calc is None else calc
+    if not isinstance(calc, JaxReaxFF):
+        raise InputError(
+            f"relax needs a JaxReaxFF calculator: pass calc, or set atoms.calc; found "
+            f"{calc!r}"
+        )
+    return calc
+
+
+def _check(fmax: Any, steps: Any, optimizer: Any) -> None:
+    number = isinstance(fmax, int | float | np.number) and not isinstance(fmax, bool)
+    if not number or not 0 < fmax < np.inf:
+        raise InputError(f"fmax must be a positive number (eV/Å), not {fmax!r}")
+    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not whole or steps < 0:
+        raise InputError(f"steps must be a whole number, at least 0, not {steps!r}")
+    if optimizer not in MINIMIZERS:
+        raise InputError(
+            f"no optimizer {optimizer!r}{suggestion(optimizer, MINIMIZERS)}; there is: "
+            f"{', '.join(MINIMIZERS)}"
         )
 
 
-def _target(atoms: Atoms, cell, pressure_GPa: float) -> Atoms | FrechetCellFilter:
-    """What the optimiser moves: the atoms, or atoms and cell under a pressure."""
+def _cell(structures: list[Atoms], cell: Any, pressure_GPa: Any):
+    """How the cell may change, and which of its strains."""
+    strains: Bool[np.ndarray, "3 3"] = np.ones((3, 3), bool)
     if cell is False:
-        return atoms
-    if not atoms.pbc.all() or atoms.cell.rank < 3:
-        raise InputError("relaxing the cell needs a structure periodic in x, y and z")
-    mask = None
+        if pressure_GPa:
+            raise InputError("a pressure needs cell=True")
+        return "fixed", strains
+    if not isinstance(pressure_GPa, int | float | np.number):
+        raise InputError(f"pressure_GPa must be a number, not {pressure_GPa!r}")
+    if not np.isfinite(pressure_GPa):
+        raise InputError(f"pressure_GPa must be finite, is {pressure_GPa}")
+    for atoms in structures:
+        if not atoms.pbc.all() or atoms.cell.rank < 3:
+            raise InputError(
+                "relaxing the cell needs a structure periodic in x, y and z"
+            )
+    if cell is True or cell == "full":
+        return "free", strains
     if isinstance(cell, str):
         if cell not in CELLS:
             raise InputError(
                 f"cell={cell!r} is none of {', '.join(CELLS)}{suggestion(cell, CELLS)}"
             )
-    elif cell is not True:
-        mask = [bool(free) for free in cell]
-        if len(mask) != 6:
-            raise InputError(f"cell has {len(mask)} entries, a mask of strains has 6")
-    return FrechetCellFilter(
-        atoms,
-        mask=mask,
-        hydrostatic_strain=cell == "isotropic",
-        scalar_pressure=pressure_GPa * GPa,
-    )
-
-
-def _largest(target: Atoms | FrechetCellFilter) -> float:
-    return float(np.linalg.norm(target.get_forces(), axis=1).max())
+        return cell, strains
+    mask = [bool(free) for free in cell]
+    if len(mask) != len(STRAINS):
+        raise InputError(f"cell has {len(mask)} entries, a mask of strains has 6")
+    if not any(mask):
+        raise InputError("cell is a mask without any free strain; cell=False is that")
+    for (i, j), free in zip(STRAINS, mask, strict=True):
+        strains[i, j] = strains[j, i] = free
+    return "free", strains
 
 
 def _volume(atoms: Atoms) -> float:

@@ -18,12 +18,23 @@ USED = 0.5  # of many systems, those are renewed that have used this share of th
 
 
 class Renewal:
-    """Lists of one system, or of many that share the room in each list."""
+    """Lists of one system, or of many that share the room in each list.
 
-    def __init__(self, engine: Engine, structures: list[Atoms], size: int):
+    `room` is what they have to begin with; it grows in place.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        structures: list[Atoms],
+        size: int,
+        room: dict[str, int] | None = None,
+    ):
         self._lists, self._settings = engine.lists, engine.settings
         self._structures = structures
-        self.room: dict[str, int] = least_room(size) if len(structures) == 1 else {}
+        if room is None:
+            room = least_room(size) if len(structures) == 1 else {}
+        self.room = room
         self.entries: list[Entry] = []
         species = np.unique(np.concatenate(
             [inputs.species_of(atoms, engine.force_field) for atoms in structures]

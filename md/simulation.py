@@ -17,8 +17,9 @@ from ase_reaxff_jax.md.loop import (
     CHUNK,
     COLUMNS,
     FAILED,
-    GOING,
+    FINISHED,
     NEIGHBORS,
+    TOPOLOGY,
     Carry,
     Fixed,
     Plan,
@@ -45,6 +46,7 @@ class Simulation:
         integrator: Of all systems.
         conditions: Of all systems.
         batched: Whether the systems advance together, as one array.
+        room: In each list, to begin with; None: what the first lists need.
     """
 
     def __init__(
@@ -57,11 +59,12 @@ class Simulation:
         integrator: Verlet,
         conditions: Conditions,
         batched: bool,
+        room: dict[str, int] | None = None,
     ):
         self.engine, self.structures, self.batched = engine, structures, batched
         self.conditions = conditions
         size = len(fixed[0].mask)
-        self.renewal = Renewal(engine, structures, size)
+        self.renewal = Renewal(engine, structures, size, room)
         self.plan = Plan(
             integrator=integrator,
             options=engine.options(size),
@@ -74,8 +77,9 @@ class Simulation:
         with self.scope():
             self.fixed = jax.device_put(self._together(fixed))
             self.state = jax.device_put(self._together(states))
-        self._lists: Any = None  # `DeviceLists` once it is started
+        self.lists: Any = None  # `DeviceLists` once it is started
         self._stopped_at: tuple[int, int] | None = None
+        self.finished = False  # nothing is left to do, before the last step too
 
     def scope(self):
         """The calculator's precision and device."""
@@ -109,23 +113,23 @@ class Simulation:
         """Makes lists and the forces of step 0; the row of that step."""
         with self.scope():
             self.renewal.start(self.systems())
-            self._lists = self.renewal.on_device(batched=self.batched)
+            self.lists = self.renewal.on_device(batched=self.batched)
         return self.advance(0)
 
     def resume(self, references: list[dict], room: dict[str, int]) -> None:
         """Makes the lists that a checkpoint tells of."""
         with self.scope():
             self.renewal.restore(self.systems(), references, room)
-            self._lists = self.renewal.on_device(batched=self.batched)
+            self.lists = self.renewal.on_device(batched=self.batched)
 
     def advance(self, until: int) -> Float[np.ndarray, "rows ..."]:
-        """Steps until number `until`; a row of `COLUMNS` for each of them.
+        """Steps until number `until`, or all is done; a row of `COLUMNS` for each.
 
         Raises:
             SimulationBlewUp: a step could not be trusted.
         """
         rows = []
-        while self.step < until:
+        while self.step < until and not self.finished:
             rows.append(self._advance_some(until))
         empty = np.empty((0, *self.state.step.shape, len(COLUMNS)))
         return np.concatenate(rows) if rows else empty
@@ -142,10 +146,14 @@ class Simulation:
             status = int(carry.status)
         self.state, done = carry.state, int(np.max(carry.state.step)) - before
         if status == FAILED:
-            raise failures.of_step(self, carry.previous)
-        if status != GOING:
+            self._failed(carry.previous)
+        if status in (NEIGHBORS, TOPOLOGY):
             self._renew(status)
+        self.finished = status == FINISHED
         return np.asarray(carry.rows[:done], np.float64)
+
+    def _failed(self, previous: State) -> None:
+        raise failures.of_step(self, previous)
 
     def _call(self, before: int, until: int) -> Carry:
         settings, conditions = self.engine.settings, self.conditions
@@ -153,7 +161,7 @@ class Simulation:
         schedule = conditions.schedule(first, settings, at_rest=first == 0)
         targets = self._together(conditions.targets(first, settings))
         return advance(
-            self.engine.parameters, self.fixed, self._lists, schedule, targets,
+            self.engine.parameters, self.fixed, self.lists, schedule, targets,
             self.state, np.asarray(until, np.int32), plan=self.plan,
         )  # fmt: skip
 
@@ -164,7 +172,7 @@ class Simulation:
         self._stopped_at = stopped_at
         with self.scope():
             self.renewal.renew(self.systems(), far=reason == NEIGHBORS)
-            self._lists = self.renewal.on_device(batched=self.batched)
+            self.lists = self.renewal.on_device(batched=self.batched)
 
     def frame(self, k: int) -> Frame:
         """System k as it is now."""
@@ -178,7 +186,7 @@ class Simulation:
         """Who is bonded to whom now, in every system."""
         with self.scope():
             found = jax.device_get(connections(
-                self.engine.parameters, self.fixed, self._lists, self.state,
+                self.engine.parameters, self.fixed, self.lists, self.state,
                 batched=self.batched,
             ))  # fmt: skip
             charges = jax.device_get(self.state.result.solution.charges)

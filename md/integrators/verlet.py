@@ -7,11 +7,11 @@ ramps; the tests hold this one to theirs.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax.md.state import Now, Particles, State
 
@@ -47,6 +47,12 @@ def drift(state: State, duration: Float[Array, ""]) -> State:
 class Verlet:
     """Constant energy: velocity Verlet."""
 
+    process: ClassVar[str] = "simulation"
+    remedy: ClassVar[str] = (
+        "Take a smaller time step, relax the structure first, or start at a lower "
+        "temperature."
+    )
+
     def bath(self, dtype) -> Any:
         """Variables of thermostat and barostat at the start."""
         return ()
@@ -58,6 +64,10 @@ class Verlet:
     def after(self, state: State, particles: Particles, now: Now) -> State:
         """The rest of the step, with the forces at the new positions."""
         return kick(state, particles, 0.5 * now.timestep)
+
+    def finished(self, state: State) -> Bool[Array, ""] | None:
+        """Whether a system is to stay as it is from now on; None: it never does."""
+        return None
 
     def bath_energy(
         self, state: State, particles: Particles, now: Now

@@ -1,0 +1,307 @@
+"""`relax`: minima, cells, constraints, batches, and what is no success."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import CalculationFailed, InputError
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian
+from ase.optimize import LBFGS
+from ase.stress import voigt_6_to_full_3x3_stress
+from ase.units import GPa
+from molecules import molecule
+from small import moist_methane, rattled, tiny_cell
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.errors import AtomsTooCloseError
+from ase_reaxff_jax.md import SimulationBlewUp, relax
+from ase_reaxff_jax.md.loop import compilations
+from ase_reaxff_jax.md.minimizers import cell as coordinates
+from ase_reaxff_jax.md.minimizers.batch import minimized
+from ase_reaxff_jax.md.minimizers.goal import Goal
+from ase_reaxff_jax.md.minimizers.restraints import Restraint, Restraints
+from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
+from ase_reaxff_jax.precision import scope
+
+
+@pytest.fixture(scope="module")
+def calc():
+    return JaxReaxFF("cho")
+
+
+def quiet(atoms, calc, **options):
+    return relax(atoms, calc, **{"progress": False, "optimizer": "lbfgs", **options})
+
+
+def largest_force(atoms):
+    return np.linalg.norm(atoms.get_forces(), axis=1).max()
+
+
+@pytest.mark.parametrize("optimizer", ["fire", "lbfgs"])
+def test_the_minimum_is_that_of_ases_optimiser(calc, optimizer):
+    start = rattled("CH3OH")
+    result = quiet(start, calc, optimizer=optimizer, fmax=1e-3)
+    theirs = start.copy()
+    theirs.calc = JaxReaxFF("cho")
+    LBFGS(theirs, logfile=None).run(fmax=1e-3)
+    assert result.converged and 0 < result.steps < 500
+    assert result.fmax == pytest.approx(largest_force(result.atoms), rel=1e-6)
+    assert result.fmax <= 1e-3
+    np.testing.assert_array_equal(start.positions, rattled("CH3OH").positions)
+    wanted = theirs.get_potential_energy()
+    assert result.energies[1] == pytest.approx(wanted, abs=1e-6 * len(start))
+    assert result.energies[1] == pytest.approx(result.atoms.get_potential_energy())
+    start.calc = theirs.calc
+    assert result.energies[0] == pytest.approx(start.get_potential_energy())
+
+
+def goal_of(atoms, mobile=True, strains=True):
+    one = np.asarray(1.0)
+    return Goal(
+        masses=np.ones(len(atoms)), mobile=np.full((len(atoms), 3), mobile),
+        degrees=one, drifts=np.asarray(False), fmax=one,
+        most_steps=np.asarray(1, np.int32), atoms=np.asarray(float(len(atoms))),
+        cell=atoms.cell.array, strains=np.full((3, 3), strains), restraints=None,
+    )  # fmt: skip
+
+
+def test_derivatives_by_the_coordinates_are_those_of_the_enthalpy(calc):
+    start, pressure, h = moist_methane(), 3.0 * GPa, 1e-4
+    goal, rng = goal_of(start), np.random.default_rng(1)
+    rows = np.vstack([start.positions, 0.3 * rng.normal(size=(3, 3))])
+    rows[-3:] += rows[-3:].T.copy()
+
+    def atoms_at(rows):
+        atoms = start.copy()
+        positions, cell = coordinates.geometry(rows, goal, "free")
+        atoms.set_cell(np.asarray(cell))
+        atoms.positions = np.asarray(positions)
+        atoms.calc = calc
+        return atoms
+
+    def enthalpy(rows):
+        atoms = atoms_at(rows)
+        return atoms.get_potential_energy() + pressure * atoms.get_volume()
+
+    with scope("float64"):
+        there = atoms_at(rows)
+        work = there.get_volume() * (
+            voigt_6_to_full_3x3_stress(there.get_stress()) + pressure * np.eye(3)
+        )
+        found, largest = coordinates.gradient(
+            rows, -there.get_forces(), work, goal, "free"
+        )
+        for _ in range(3):
+            way = rng.normal(size=rows.shape)
+            way[-3:] += way[-3:].T.copy()
+            slope = (enthalpy(rows + h * way) - enthalpy(rows - h * way)) / (2 * h)
+            assert slope == pytest.approx(float(np.sum(found * way)), rel=1e-5)
+    assert float(largest) >= largest_force(there) - 1e-9
+
+
+def test_a_step_never_leaves_what_new_lists_cover():
+    atoms = moist_methane()
+    goal = goal_of(atoms)
+    step = np.full((len(atoms) + 3, 3), 5.0)
+    with scope("float64"):
+        short = np.asarray(coordinates.shorter(step, goal, "free", 0.1, 0.01))
+    assert np.linalg.norm(short[:-3], axis=1).max() <= 0.1
+    assert np.linalg.norm(short[-3:]) / np.sqrt(len(atoms)) <= 0.01 + 1e-12
+
+
+@pytest.mark.parametrize("kind", ["full", "isotropic"])
+def test_the_cell_relaxes_to_the_wanted_pressure(calc, kind):
+    start = bulk("C", "diamond", a=3.5)
+    result = quiet(start, calc, cell=kind, pressure_GPa=5.0, fmax=1e-4)
+    assert result.converged
+    np.testing.assert_allclose(
+        result.atoms.get_stress() / GPa, [-5, -5, -5, 0, 0, 0], atol=0.05
+    )
+    assert result.volumes == (start.cell.volume, result.atoms.cell.volume)
+    assert result.volumes[0] != result.volumes[1]
+    lengths = result.atoms.cell.cellpar()
+    np.testing.assert_allclose(lengths[1:3], lengths[0], rtol=1e-6)
+
+
+def test_only_the_free_strains_relax(calc):
+    start = tiny_cell()
+    start.set_cell([3.3, 3.2, 3.6])
+    result = quiet(
+        start, calc, cell=[True, True, False, False, False, False], fmax=0.02
+    )
+    assert result.converged
+    cell = result.atoms.cell.array
+    assert cell[2, 2] == 3.6 and (cell[~np.eye(3, dtype=bool)] == 0).all()
+    assert abs(result.atoms.get_stress()[:2]).max() < 0.02 * 2 / cell[0, 0] ** 3
+    assert cell[0, 0] != 3.3 and cell[1, 1] != 3.2
+
+
+def test_fixed_atoms_and_components_stay_put(calc):
+    atoms = moist_methane()
+    atoms.set_constraint([FixAtoms([0]), FixCartesian([5], mask=(True, False, False))])
+    result = quiet(atoms, calc)
+    moved = result.atoms.positions - atoms.positions
+    assert result.converged and (moved[0] == 0).all() and moved[5, 0] == 0
+    assert (moved[5, 1:] != 0).all() and (moved[1:5] != 0).all()
+    assert result.fmax == pytest.approx(largest_force(result.atoms))  # ASE's: masked
+
+
+def test_fixed_atoms_follow_the_cell(calc):
+    atoms = bulk("C", "diamond", a=3.5)
+    atoms.rattle(0.05, seed=1)
+    atoms.set_constraint(FixAtoms([0, 1]))
+    result = quiet(atoms, calc, cell=True)
+    assert result.converged and result.volumes[0] != result.volumes[1]
+    np.testing.assert_allclose(
+        result.atoms.get_scaled_positions(), atoms.get_scaled_positions(), atol=1e-12
+    )
+
+
+def test_what_is_at_rest_stays_exactly_where_it_is_while_others_move(calc):
+    at_rest = quiet(rattled("H2O"), calc, fmax=1e-3).atoms
+    others = [rattled("CH4"), rattled("H2CO")]
+    found = quiet([at_rest, *others], calc, fmax=2e-3)
+    assert found[0].steps == 0 and all(result.converged for result in found)
+    assert (found[0].atoms.positions == at_rest.positions).all()
+    assert found[1].steps != found[2].steps
+    alone = quiet(others[0], calc, fmax=2e-3)
+    assert alone.steps == found[1].steps
+    np.testing.assert_allclose(
+        alone.atoms.positions, found[1].atoms.positions, rtol=0, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_too_few_steps_are_no_success(calc, steps):
+    result = quiet(rattled("CH3OH"), calc, steps=steps, fmax=1e-3)
+    assert not result.converged and result.steps == steps
+    assert result.fmax == pytest.approx(largest_force(result.atoms)) and result.fmax > 1
+
+
+def test_atoms_on_top_of_each_other_are_an_error(calc):
+    atoms = Atoms("OH2", [[0, 0, 0], [0, 0, 0.01], [0, 1, 0]])
+    with pytest.raises(AtomsTooCloseError):
+        quiet(atoms, calc)
+
+
+def test_fixed_in_every_way_is_refused(calc):
+    atoms = molecule("H2O")
+    atoms.set_constraint(FixAtoms([0, 1, 2]))
+    with pytest.raises(InputError, match="nothing can move"):
+        quiet(atoms, calc)
+    atoms.set_constraint(FixBondLength(0, 1))
+    with pytest.raises(NotImplementedError, match="FixBondLength"):
+        quiet(atoms, calc)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (dict(fmax=0), "fmax"),
+        (dict(fmax="tight"), "fmax"),
+        (dict(steps=-1), "steps"),
+        (dict(steps=1.5), "steps"),
+        (dict(optimizer="lbgfs"), "lbfgs"),
+        (dict(cell=True), "periodic"),
+        (dict(pressure_GPa=1.0), "cell=True"),
+        (dict(calc=None), "JaxReaxFF"),
+    ],
+)
+def test_bad_arguments_are_named(calc, options, words):
+    with pytest.raises(InputError, match=words):
+        relax(molecule("H2O"), progress=False, **{"calc": calc, **options})
+    with pytest.raises(InputError, match="6"):
+        quiet(moist_methane(), calc, cell=[True, False])
+
+
+def restraints_of(atoms, *given, room=3):
+    return Restraints.of(given, atoms=len(atoms), room=room, dtype=np.float64)
+
+
+def test_restraints_measure_as_ase_does_and_push_downhill():
+    import jax
+
+    atoms = rattled("CH3CH2OH")
+    ways = [(0, 3), (1, 0, 3), (2, 1, 0, 3)]
+    values = [
+        atoms.get_distance(0, 3),
+        np.radians(atoms.get_angle(1, 0, 3)),
+        np.radians(atoms.get_dihedral(2, 1, 0, 3)),
+    ]
+    with scope("float64"):
+        for way, value in zip(ways, values, strict=True):
+            well = restraints_of(atoms, Restraint(way, value - 0.3, 2.0, 1.5))
+            depth = 2.0 * (1.0 - np.exp(-1.5 * 0.09))
+            assert float(well.energy(atoms.positions)) == pytest.approx(depth)
+        pairs = zip(ways, values, strict=True)
+        together = restraints_of(
+            atoms, *(Restraint(way, v + 0.2, 1.0, 2.0) for way, v in pairs)
+        )
+        slope = np.asarray(jax.grad(together.energy)(atoms.positions))
+        way = np.random.default_rng(0).normal(size=slope.shape)
+        up, down = (together.energy(atoms.positions + h * way) for h in (1e-5, -1e-5))
+        difference = float(up - down) / 2e-5
+        assert difference == pytest.approx(float(np.sum(slope * way)), rel=1e-6)
+        straight = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0.0]])
+        lined = restraints_of(straight, Restraint((0, 1, 2, 3), 1.0, 1.0, 1.0))
+        assert np.isfinite(jax.grad(lined.energy)(straight)).all()
+
+
+def test_minimisations_hold_restraints_and_do_not_recompile_for_other_parameters(calc):
+    structures = [rattled("H2O"), rattled("CH4")]
+    room: dict = {}
+    options = dict(
+        most_steps=[200, 3], fmax=[1e-3, 1e-3], room=room,
+        restraints=[[Restraint((0, 1), 1.3, 20.0, 10.0)], []],
+    )  # fmt: skip
+    found = minimized(calc.engine, structures, **options)
+    assert found.converged.tolist() == [True, False] and found.steps[1] == 3
+    held, free = structures[0].copy(), quiet(structures[0], calc).atoms
+    held.positions, held.calc = found.positions[0], calc
+    assert held.get_distance(0, 1) > free.get_distance(0, 1) + 0.1
+    assert largest_force(held) > 1.0  # of ReaxFF alone
+    energy = float(found.states.result.energy[0]) * 0.0433641
+    assert energy == pytest.approx(held.get_potential_energy(), rel=1e-6)
+
+    before = compilations()
+    again = minimized(
+        JaxReaxFF(calc.force_field.replace("atom O eta", 9.0)).engine,
+        structures,
+        **options,
+    )
+    assert compilations() == before
+    assert float(again.states.result.energy[0]) != float(found.states.result.energy[0])
+
+
+def test_atoms_that_are_pulled_together_are_an_error_or_fail_alone(calc):
+    pull = [[Restraint((1, 2), 0.0, 300.0, 0.3)], []]
+    structures = [rattled("H2O"), rattled("CH4")]
+    options = dict(most_steps=[200, 200], fmax=[0.1, 0.1], restraints=pull)
+    found = minimized(calc.engine, structures, **options)
+    assert found.converged.tolist() == [False, True]
+    assert "closer than" in found.failed[0] and not found.failed[1]
+    last = structures[0].copy()
+    last.positions = found.positions[0]
+    assert 0.3 <= last.get_distance(1, 2) < 0.7
+
+    request = Request(optimizer="lbfgs", **options)
+    with scope("float64"):
+        relaxation = simulation_of(calc.engine, structures, request, batched=True)
+    with pytest.raises(
+        SimulationBlewUp, match=r"relaxation blew up .* closer"
+    ) as error:
+        relaxation.advance(relaxation.start().shape[0] + 200)
+    assert isinstance(error.value, CalculationFailed)
+    np.testing.assert_array_equal(error.value.atoms.positions, last.positions)
+
+
+def test_a_structure_without_an_energy_does_not_stop_the_others(calc):
+    engine = JaxReaxFF(calc.force_field.replace("atom O eta", 0.5)).engine
+    structures = [rattled("H2O"), rattled("CH4")]
+    found = minimized(
+        engine, structures, most_steps=[50] * 2, fmax=[0.1] * 2,
+        restraints=[[Restraint((0, 1), 1.0, 1.0, 1.0)], []],
+    )  # fmt: skip
+    assert found.converged.tolist() == [False, True]
+    assert "positive definite" in found.failed[0] and not found.failed[1]
+    assert (found.positions[0] == structures[0].positions).all()
