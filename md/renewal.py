@@ -59,12 +59,13 @@ class Renewal:
         ]
         self._same_room(systems)
 
-    def renew(self, systems: list[System], *, far: bool) -> None:
+    def renew(self, systems: list[System], *, far: bool, every: bool = False) -> None:
         """New lists where they are nearly or quite used up.
 
-        `far` says that some system's neighbours are outdated, not only its topology.
+        `far` says that some system's neighbours are outdated, not only its topology;
+        `every` asks for new lists however little they are used.
         """
-        share = USED if len(systems) > 1 else 0.0
+        share = USED if len(systems) > 1 and not every else 0.0
         for k, system in enumerate(systems):
             entry, geometry = self.entries[k], (system.positions, system.cell)
             far_used = far and nb.stale(

@@ -78,7 +78,7 @@ class Simulation:
             self.fixed = jax.device_put(self._together(fixed))
             self.state = jax.device_put(self._together(states))
         self.lists: Any = None  # `DeviceLists` once it is started
-        self._stopped_at: tuple[int, int] | None = None
+        self._stopped_at, self._stops = -2, 0  # step, and how often in a row
         self.finished = False  # nothing is left to do, before the last step too
 
     def scope(self):
@@ -166,12 +166,15 @@ class Simulation:
         )  # fmt: skip
 
     def _renew(self, reason: int) -> None:
-        stopped_at = self.step, reason
-        if stopped_at == self._stopped_at:
+        self._stops = self._stops + 1 if self.step == self._stopped_at else 1
+        self._stopped_at = self.step
+        if self._stops > 2:
             raise failures.of_movement(self)
-        self._stopped_at = stopped_at
+        # Lists that are hardly used are kept, and then a long step may leave them.
+        every = self._stops == 2
         with self.scope():
-            self.renewal.renew(self.systems(), far=reason == NEIGHBORS)
+            far = every or reason == NEIGHBORS
+            self.renewal.renew(self.systems(), far=far, every=every)
             self.lists = self.renewal.on_device(batched=self.batched)
 
     def frame(self, k: int) -> Frame:

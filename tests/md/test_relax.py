@@ -171,6 +171,12 @@ def test_what_is_at_rest_stays_exactly_where_it_is_while_others_move(calc):
     )
 
 
+def test_lists_of_many_structures_are_renewed_however_differently_they_move(calc):
+    names = "CH4 C2H6 C2H4 CH3OH H2CO HCOOH H2O CH3CH2OH C2H2 H2O2 CO2".split()
+    structures = [rattled(name, seed=k, width=0.05) for k, name in enumerate(names)]
+    assert all(result.converged for result in quiet(structures, calc))
+
+
 @pytest.mark.parametrize("steps", [0, 2])
 def test_too_few_steps_are_no_success(calc, steps):
     result = quiet(rattled("CH3OH"), calc, steps=steps, fmax=1e-3)
