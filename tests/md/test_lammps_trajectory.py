@@ -3,9 +3,12 @@
 import lammps_dynamics
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk, molecule, surface
+from ase.optimize import FIRE
 from motion import warm
-from packing import packed
+from nitramine import rdx
+from packing import packed, place
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import run
@@ -21,6 +24,16 @@ def ethanol():
     return packed(["CH3CH2OH"] * 4, 0.08, np.random.default_rng(3)), "rdx"
 
 
+def explosive():
+    rng = np.random.default_rng(4)
+    atoms = Atoms(cell=9.6 * np.eye(3), pbc=True)
+    for _ in range(2):
+        place(atoms, rdx(), rng, distance=2.2)
+    atoms.calc = JaxReaxFF("rdx")
+    FIRE(atoms, logfile=None).run(fmax=0.5, steps=100)
+    return atoms, "rdx"
+
+
 def moist_oxide():
     oxide = bulk("ZnO", "wurtzite", a=3.25, c=5.2)
     slab = surface(oxide, (1, 0, 0), layers=2, vacuum=6.0).repeat((1, 2, 1))
@@ -30,7 +43,7 @@ def moist_oxide():
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("build", [water, ethanol, moist_oxide])
+@pytest.mark.parametrize("build", [water, ethanol, explosive, moist_oxide])
 def test_positions_are_those_of_lammps_for_200_steps(build):
     atoms, force_field = build()
     warm(atoms)
@@ -44,6 +57,7 @@ def test_positions_are_those_of_lammps_for_200_steps(build):
 
     run(atoms, calc, ensemble="nve", steps=STEPS, log_every=50, stop=keep,
         timestep_fs=0.25, progress=False)  # fmt: skip
+    assert np.ptp(frames, axis=0).max() > 0.3
     theirs = lammps_dynamics.trajectory(
         atoms, force_field, steps=STEPS, every=50, timestep_fs=0.25
     )
