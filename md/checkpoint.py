@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ase_reaxff_jax.md.errors import CheckpointError
+from ase_reaxff_jax.md.outputs import files
 
 MAGIC = b"ase-reaxff-jax checkpoint 1 sha256 "
 PLAIN = "plain"  # the entry with everything that is not an array
@@ -32,6 +33,9 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
         path: The file.
         arrays: By name.
         plain: What JSON can hold.
+
+    Raises:
+        OSError: it cannot be written, for example on a full disk; it names the file.
     """
     content = io.BytesIO()
     words = np.frombuffer(json.dumps(plain).encode(), np.uint8)
@@ -39,26 +43,19 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
     body = content.getvalue()
     digest = hashlib.sha256(body).hexdigest().encode()
     unfinished = path.with_name(path.name + ".new")
-    with open(unfinished, "wb") as file:
-        file.write(MAGIC + digest + b"\n" + body)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with files.named(path), open(unfinished, "wb") as file:
+            file.write(MAGIC + digest + b"\n" + body)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:  # part of a file would take room on a full disk
+        unfinished.unlink(missing_ok=True)
+        raise
     current, last = generations(path)
     if current.exists():
         os.replace(current, last)
     os.replace(unfinished, current)
-    _sync_folder(path.absolute().parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes sure that the new names are on disk; not all systems can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    files.sync_folder(path)
 
 
 def exists(path: Path) -> bool:

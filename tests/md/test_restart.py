@@ -24,14 +24,41 @@ OPTIONS = dict(
 COMPARED = ("md.extxyz", "md.traj", "bonds.reaxff", "species.out")
 
 SCRIPT = """
-import json, sys
-sys.path[:0] = json.loads(sys.argv[2])
+import json, os, signal, sys
+options, paths, deadly = map(json.loads, sys.argv[1:])
+sys.path[:0] = paths
 from small import moist_methane
 from ase_reaxff_jax import JaxReaxFF, compilation_cache
-from ase_reaxff_jax.md import run
+from ase_reaxff_jax.md import checkpoint, run
+from ase_reaxff_jax.md.outputs import files
+
+calls = 0
+
+def counted(function):
+    def call(*arguments):
+        global calls
+        calls += 1
+        if calls == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments)
+    return call
+
+class System:
+    # What checkpoints need of the operating system, each call a chance to die.
+    def __getattr__(self, name):
+        found = getattr(os, name)
+        return counted(found) if name in ("fsync", "replace", "open") else found
+
+def told(frame):
+    if not told.already:
+        print("running", flush=True)
+    told.already = True
+    return False
+
+told.already = False
+checkpoint.os = files.os = System()
 compilation_cache.enable()
-print("ready", flush=True)
-run(moist_methane(), JaxReaxFF("cho"), restart=True, **json.loads(sys.argv[1]))
+run(moist_methane(), JaxReaxFF("cho"), restart=True, stop=told, **options)
 """
 
 
@@ -41,35 +68,59 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start(folder):
+def start(folder, deadly=0, **options):
+    """A process with the run, which dies by itself while it writes a checkpoint."""
+    given = map(json.dumps, (OPTIONS | options, sys.path, deadly))
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(OPTIONS), json.dumps(sys.path)],
+        [sys.executable, "-c", SCRIPT, *given],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def finished(folder, **options):
+    done = start(folder, **options)
+    _, errors = done.communicate()
+    assert done.returncode == 0, errors
+
+
+def killed(folder, rng, **options):
+    """Starts the run and kills it: at any instant, or within a checkpoint."""
+    if rng.random() < 0.4:
+        # Five calls make a checkpoint; the first process writes two at its start.
+        process = start(folder, deadly=int(rng.integers(1, 20)), **options)
+    else:
+        process = start(folder, **options)
+        assert process.stdout.readline() == "running\n", process.communicate()[1]
+        time.sleep(rng.uniform(0.0, 0.2))
+        process.kill()
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors or "it was done before"
 
 
 def contents(folder):
     return {name: (folder / name).read_bytes() for name in COMPARED}
 
 
-@pytest.mark.slow
-def test_kills_leave_no_trace(here):
+@pytest.mark.parametrize(
+    ("kills", "steps"),
+    [
+        pytest.param(5, 1000, marks=pytest.mark.slow),
+        pytest.param(50, 12_000, marks=pytest.mark.long),
+    ],
+)
+def test_kills_leave_no_trace(here, kills, steps):
     whole = here / "whole"
     whole.mkdir()
-    done = start(whole)
-    _, errors = done.communicate()
-    assert done.returncode == 0, errors
+    finished(whole, steps=steps)
     rng = np.random.default_rng(1)
-    for _ in range(8):
-        killed = start(here)
-        assert killed.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.5, 4.0))
-        killed.kill()
-        killed.communicate()
-    done = start(here)
-    _, errors = done.communicate()
-    assert done.returncode == 0, errors
+    for _ in range(kills):
+        killed(here, rng, steps=steps)
+    finished(here, steps=steps)
     assert contents(here) == contents(whole)
+    rows = np.genfromtxt(here / "md.csv", delimiter=",", names=True)
+    expected = np.genfromtxt(whole / "md.csv", delimiter=",", names=True)
+    for name in set(rows.dtype.names) - {"steps_per_second"}:
+        np.testing.assert_array_equal(rows[name], expected[name])
 
 
 def test_an_interrupted_run_continues_bit_for_bit(here):
@@ -91,10 +142,7 @@ def test_an_interrupted_run_continues_bit_for_bit(here):
 
 def test_sigterm_writes_a_checkpoint_and_ends(here):
     process = start(here)
-    assert process.stdout.readline() == "ready\n"
-    while not (here / "md.csv").exists():
-        time.sleep(0.05)
-        assert process.poll() is None, process.communicate()[1]
+    assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode in (0, 128 + signal.SIGTERM), errors
