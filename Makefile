@@ -9,20 +9,24 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-long lint format clean
 
 help:
-	@echo "make demo    set up .venv and run the force field on a few structures"
-	@echo "make test    set up .venv and run all tests (PYTEST_ARGS='-k bond' for some)"
-	@echo "make lint    check style and types"
-	@echo "make format  put the code into the project's style"
-	@echo "make clean   remove .venv and all caches"
+	@echo "make demo       set up .venv and run the force field on a few structures"
+	@echo "make test       set up .venv and run the tests (PYTEST_ARGS='-k bond' for some)"
+	@echo "make test-long  run those that take minutes each"
+	@echo "make lint       check style and types"
+	@echo "make format     put the code into the project's style"
+	@echo "make clean      remove .venv and all caches"
 
 demo: $(VENV)/.demo
 	$(BIN)/reaxff-jax demo --output reaxff-demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m long $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -4,9 +4,6 @@ LAMMPS lists the other ends of an atom's bonds in the order of its own lists, wh
 not always ascending; that order alone is taken out of the comparison.
 """
 
-import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import lammps_oracle
@@ -15,6 +12,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import InputError
 from molecules import molecule
+from other_programs import elsewhere
 from scipy.sparse import triu
 from small import carbon_chain
 
@@ -257,16 +255,6 @@ def burning(path: Path) -> None:
     file.close()
 
 
-def elsewhere(package: str, program: str, *arguments: str | Path) -> str:
-    """What a program prints; its package stays out of this process."""
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"pip install {package}, to see that it reads the file")
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 REACNETGENERATOR = """
 if __name__ == "__main__":
     import sys
@@ -281,7 +269,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_reacnetgenerator_finds_the_reaction_in_the_file_of_bonds(tmp_path):
     burning(tmp_path / "bonds.reaxff")
-    elsewhere("reacnetgenerator", REACNETGENERATOR, tmp_path / "bonds.reaxff")
+    elsewhere("reacnetgenerator", "-c", REACNETGENERATOR, tmp_path / "bonds.reaxff")
     reactions = (tmp_path / "bonds.reaxff.reactionabcd").read_text()
     assert reactions.split() == ["1", "[H][H]+[H][H]+[O][O]->[H][O][H]+[H][O][H]"]
 
@@ -301,6 +289,6 @@ for frame in range(pipeline.source.num_frames):
 @pytest.mark.slow
 def test_ovito_shows_the_bonds_of_each_step(tmp_path):
     burning(tmp_path / "bonds.reaxff")
-    shown = elsewhere("ovito", OVITO, tmp_path / "bonds.reaxff").splitlines()
+    shown = elsewhere("ovito", "-c", OVITO, tmp_path / "bonds.reaxff").splitlines()
     assert shown[:5] == ["6 3 0.25 0.900 0.950 1.000"] * 5
     assert shown[5:] == ["6 4 0.25 0.900 0.933 0.967 1.000"] * 5
