@@ -20,6 +20,8 @@ from functional_cases import (
 )
 from jax_md import minimize, simulate, space
 
+from ase_reaxff_jax.md import run
+
 STEPS = 30
 _, SHIFT = space.free()
 
@@ -39,7 +41,7 @@ def repeated(step, steps: int):
     return run
 
 
-def test_a_trajectory_at_constant_energy_is_that_of_ase():
+def test_a_trajectory_at_constant_energy_is_that_of_ase_and_of_the_driver():
     atoms = METHANOL.copy()
     thermalize_momenta(atoms, temperature_K=600, rng=np.random.default_rng(1))
     atoms.calc = CALC
@@ -58,6 +60,12 @@ def test_a_trajectory_at_constant_energy_is_that_of_ase():
         total = METHANOL_ENERGY(state.position, after) + simulate.kinetic_energy(state)
     renewed = np.asarray(after.positions) - np.asarray(before.positions)
     assert abs(renewed).max() > 0.07
+    driven = run(
+        atoms, CALC, ensemble="nve", steps=STEPS, timestep_fs=timestep / units.fs,
+        progress=False,
+    ).atoms  # fmt: skip
+    np.testing.assert_allclose(state.position, driven.positions, atol=1e-9)
+    np.testing.assert_allclose(state.momentum, driven.get_momenta(), atol=1e-8)
     start = atoms.get_total_energy()
     VelocityVerlet(atoms, timestep=timestep).run(STEPS)
     np.testing.assert_allclose(state.position, atoms.positions, atol=1e-9)
