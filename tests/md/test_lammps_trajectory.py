@@ -17,7 +17,7 @@ STEPS = 200
 
 
 def water():
-    return packed(["H2O"] * 12, 0.09, np.random.default_rng(2)), "cho"
+    return packed(["H2O"] * 27, 0.0905, np.random.default_rng(2)), "cho"
 
 
 def ethanol():
