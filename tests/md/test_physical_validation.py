@@ -124,7 +124,7 @@ def test_a_reactive_force_field_has_the_kinetic_energies_too(tmp_path):
         pressure = dict(pressure_GPa=2.0) if ensemble.startswith("npt") else {}
         for temperature_K, letter in zip((300.0, 330.0), "ab", strict=True):
             result = run(
-                moist_methane(), JaxReaxFF("cho"), ensemble=ensemble, steps=60_000,
+                moist_methane(), JaxReaxFF("cho"), ensemble=ensemble, steps=20_000,
                 temperature_K=temperature_K, tau_fs=20.0, timestep_fs=0.1,
                 pressure_tau_fs=100.0, compressibility_per_GPa=0.1, log_every=20,
                 progress=False, **pressure,
