@@ -11,7 +11,7 @@ from ase.io import read, write
 
 from ase_reaxff_jax import JaxReaxFF, cli, cli_errors
 
-COMMANDS = ["energy", "relax", "forcefields", "convert", "demo"]
+COMMANDS = ["energy", "relax", "fit", "evaluate", "forcefields", "convert", "demo"]
 
 
 @pytest.fixture

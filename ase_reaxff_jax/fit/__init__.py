@@ -7,11 +7,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ase_reaxff_jax.fit.driver import FitResult, fit
+    from ase_reaxff_jax.fit.evaluation import Report, evaluate
+    from ase_reaxff_jax.fit.parameters import Parameter, read_params, write_params
     from ase_reaxff_jax.fit.training_set import TrainingSet
 
-__all__ = ["TrainingSet"]
+_HOMES = {
+    "FitResult": "driver",
+    "Parameter": "parameters",
+    "Report": "evaluation",
+    "TrainingSet": "training_set",
+    "evaluate": "evaluation",
+    "fit": "driver",
+    "read_params": "parameters",
+    "write_params": "parameters",
+}
 
-_HOMES = {"TrainingSet": "training_set"}
+__all__ = [
+    "FitResult",
+    "Parameter",
+    "Report",
+    "TrainingSet",
+    "evaluate",
+    "fit",
+    "read_params",
+    "write_params",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -56,7 +56,7 @@ class Listed(NamedTuple):
             return True
         unmoved = system.positions is made.reference_positions
         if unmoved and system.cell is made.reference_cell:
-            return reach.close > self.reach.close + skin
+            return bool(reach.close > self.reach.close + skin)
         spare = self.reach.close + skin - reach.close
         return bool(
             nb.stale(made, *at, reach=max(reach), skin=skin)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy.cluster.hierarchy import fcluster, linkage
 
 GAIN = 0.15  # of the cost, which a further cluster must save
+WORTH = 2e7  # ns: and so much, or its compilation takes longer than it ever saves
 # Rough time of an entry of each list, ns; of atoms, that of their charges besides.
 COST = dict(pairs=10, close=5, bonds=200, angles=200, torsions=300, acceptors=50)
 COST_OF_ATOM = 500
@@ -52,7 +53,7 @@ def partition(sizes: Sequence[dict[str, int]], *, most: int) -> list[list[int]]:
         labels = fcluster(tree, count, criterion="maxclust")
         found = [np.flatnonzero(labels == k).tolist() for k in np.unique(labels)]
         price = padded_cost(sizes, found)
-        if price < (1.0 - GAIN) * least:
+        if price < (1.0 - GAIN) * least and price < least - WORTH:
             best, least = found, price
     return sorted(best, key=lambda c: -cost(together([sizes[k] for k in c])))
 

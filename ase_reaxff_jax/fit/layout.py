@@ -27,7 +27,7 @@ class Layout:
 
     def start(self, name: str, structure) -> Int[np.ndarray, "..."]:
         """Where a field of a structure begins, or of several structures."""
-        return self._starts[name][structure]
+        return np.asarray(self._starts[name][structure])
 
     def part(self, name: str, structure: int) -> slice:
         """The place of a field of a structure."""

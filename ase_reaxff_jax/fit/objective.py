@@ -5,6 +5,7 @@ was last; derivatives follow its atoms (see `response`).
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse
@@ -12,9 +13,11 @@ from jaxtyping import Float
 
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.losses import Loss
+from ase_reaxff_jax.fit.movement import Response
 from ase_reaxff_jax.fit.observables import Measured
 from ase_reaxff_jax.fit.predictions import Predictions
 from ase_reaxff_jax.fit.pullback import Pullback
+from ase_reaxff_jax.fit.relaxed import Relaxation, Relaxed
 from ase_reaxff_jax.fit.sample import Sample
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.training_set import TrainingSet
@@ -30,6 +33,7 @@ class Outcome:
     values: Float[np.ndarray, " items"]
     by_observables: scipy.sparse.csr_array  # (items, vector of the layout)
     unusable: tuple[str, ...]  # structures without a finite energy
+    relaxed: Relaxed | None  # None where nothing was minimised
 
 
 class Objective:
@@ -40,6 +44,7 @@ class Objective:
         data: Structures and items.
         selection: The fitted parameters.
         loss: Of the items.
+        minimize: Whether structures that ask for it are minimised.
         most_clusters: At most so many clusters of structures.
     """
 
@@ -50,6 +55,7 @@ class Objective:
         selection: Selection,
         loss: Loss,
         *,
+        minimize: bool = True,
         most_clusters: int = 4,
     ):
         used = {name for item in data.items for name in item.structures}
@@ -59,9 +65,12 @@ class Objective:
         self.predictions = Predictions(structures, data.items, self.layout)
         self.sample = Sample(structures, force_field, most_clusters=most_clusters)
         self.pullback = Pullback(self.sample, self.layout, selection)
+        self.response = Response(self.sample, self.layout)
+        self.relaxation = Relaxation(self.sample) if minimize else None
 
     def outcome(self, force_field: ForceField, *, slopes: bool = False) -> Outcome:
         """All items for a force field; `slopes` prepares derivatives of energies."""
+        relaxed = self.relaxation(force_field) if self.relaxation else None
         measured = self.sample.measure(force_field, slopes=slopes)
         fields = []
         for k, one in enumerate(measured):
@@ -76,7 +85,7 @@ class Objective:
                if not one.usable]  # fmt: skip
         with np.errstate(invalid="ignore"):
             values, rows = self.predictions(self.layout.vector(fields), force_field)
-        return Outcome(force_field, measured, values, rows, tuple(bad))
+        return Outcome(force_field, measured, values, rows, tuple(bad), relaxed)
 
     def gradient(self, outcome: Outcome) -> Float[np.ndarray, " parameters"]:
         """Derivatives of the loss by the parameters."""
@@ -96,11 +105,14 @@ class Objective:
         rows = (combined @ outcome.by_observables).tocsr()
         places = self.layout.start("energy", np.arange(len(self.layout.counts)))
         slopes = np.stack(
-            [self.selection.gathered(one.slope) for one in outcome.measured]
+            [self.selection.gathered(cast(Any, one.slope)) for one in outcome.measured]
         )
         total = rows[:, places] @ slopes
         needs = self.pullback.needs(rows)
         pulled = self.pullback(outcome.force_field, needs)
-        for need in needs:
-            np.add.at(total, need.items, pulled[need.structure].by_parameter)
+        movements = self.response(outcome, rows, needs, pulled)
+        pulled_by_movement = self.pullback(outcome.force_field, movements)
+        for part, found in ((needs, pulled), (movements, pulled_by_movement)):
+            for need in part:
+                np.add.at(total, need.items, found[need.structure].by_parameter)
         return total + combined @ self.predictions.direct(self.selection)

@@ -35,12 +35,12 @@ class Case(eqx.Module):
 
 
 class Observables(eqx.Module):
-    """What one structure gives, kcal/mol, Å and e."""
+    """What one structure gives, kcal/mol, Å and e; or weights of it for many sums."""
 
-    energy: Float[Array, ""]
-    forces: Float[Array, "atoms 3"]
-    charges: Float[Array, " atoms"]
-    strain_gradient: Float[Array, "3 3"]
+    energy: Float[AnyArray, "*sums"]
+    forces: Float[AnyArray, "*sums atoms 3"]
+    charges: Float[AnyArray, "*sums atoms"]
+    strain_gradient: Float[AnyArray, "*sums 3 3"]
 
 
 class Measured(eqx.Module):
@@ -109,26 +109,23 @@ def pulled_back(
     *,
     options: Options,
     charges: bool,
-) -> tuple[ForceField, Float[Array, "cases ways atoms 3"], Float[Array, "..."]]:
-    """Derivatives of weighted sums of observables.
+) -> tuple[ForceField, Float[Array, "cases atoms 3"], Float[Array, "cases 3 3"]]:
+    """Derivatives of a weighted sum of each structure's observables.
 
     Args:
         force_field: The numbers.
         cases: A stack of structures.
-        weights: Of each observable, (cases, ways, ...): each way is one sum.
+        weights: Of each observable of each structure.
         options: Static options.
         charges: Whether charges have weights.
 
     Returns:
         Derivatives of each sum by every number, by the positions (1/Å), and by a
-        strain of the whole structure.
+        strain of the structure.
     """
 
     def one(case: Case, weights: Observables):
-        def way(weights: Observables):
-            return _pulled_back(force_field, case, weights, options, charges)
-
-        return jax.lax.map(way, weights)
+        return _pulled_back(force_field, case, weights, options, charges)
 
     return jax.vmap(one)(cases, weights)
 

@@ -58,7 +58,7 @@ class Predictions:
         for k, item in enumerate(self.items):
             self._enter(k, item)
         self._linear = self._matrix([np.array(self._sums, float).reshape(-1, 3)])
-        self._groups = [
+        self._groups: list[Any] = [
             (name, *(np.array(part) for part in zip(*entries, strict=True)))
             for (name, _), entries in self._others.items()
         ]

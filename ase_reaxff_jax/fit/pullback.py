@@ -52,20 +52,16 @@ class Pullback:
     def __init__(self, sample: Sample, layout: Layout, selection: Selection):
         self.sample, self.layout, self.selection = sample, layout, selection
 
-    def needs(
-        self, rows: scipy.sparse.csr_array, energies: Sequence[int] = ()
-    ) -> list[Need]:
+    def needs(self, rows: scipy.sparse.csr_array) -> list[Need]:
         """The sums that rows need of each structure, beside its energy.
 
         Args:
             rows: Derivatives of items by the vector of observables.
-            energies: Structures whose energy is to be part of the sums.
         """
         columns = rows.tocsc()
         needs = []
         for k in range(len(self.layout.counts)):
-            names = [*BY_STRUCTURE, *(["energy"] if k in energies else [])]
-            parts = {name: columns[:, self.layout.part(name, k)] for name in names}
+            parts = {n: columns[:, self.layout.part(n, k)] for n in BY_STRUCTURE}
             used = [part.indices for part in parts.values() if part.nnz]
             if used:
                 items = np.unique(np.concatenate(used))
@@ -76,7 +72,7 @@ class Pullback:
     def _weights(self, k: int, sums: int, dense: dict[str, np.ndarray]) -> Observables:
         count = self.layout.counts[k]
         return Observables(
-            energy=dense.get("energy", np.zeros((sums, 1)))[:, 0],
+            energy=np.zeros(sums),
             forces=dense["forces"].reshape(sums, count, 3),
             charges=dense["charges"],
             strain_gradient=dense["strain_gradient"].reshape(sums, 3, 3),
@@ -100,43 +96,43 @@ class Pullback:
     def _of_cluster(
         self, engine: Engine, cluster: Cluster, needs: list[Need]
     ) -> dict[int, Pulled]:
-        """Those of some members; numbers of members and sums are rounded up."""
-        places = [cluster.members.index(need.structure) for need in needs]
-        spare = _power_of_two(len(places)) - len(places)
-        ways = _power_of_two(max(len(need.items) for need in needs))
-        weights = [_padded(need.weights, ways, cluster.atoms) for need in needs]
-        weights += [jax.tree.map(np.zeros_like, weights[0])] * spare
-        which = np.array(places + [places[0]] * spare)
-        cases = jax.tree.map(lambda x: x[which], self.sample.stacked(cluster))
-        slopes, by_position, by_strain = jax.device_get(pulled_back(
-            engine.force_field, cases, jax.tree.map(lambda *x: np.stack(x), *weights),
-            options=self.sample.options(cluster, engine),
-            charges=any(need.weights.charges.any() for need in needs),
-        ))  # fmt: skip
-        by_parameter = self.selection.gathered(slopes)
-        found = {}
-        for n, need in enumerate(needs):
+        """Those of some members, one sum of each at a time: that is one program."""
+        cases = self.sample.some(cluster, [need.structure for need in needs])
+        spare = len(cases.bound) - len(needs)
+        charges = any(need.weights.charges.any() for need in needs)
+        found = []
+        for n in range(max(len(need.items) for need in needs)):
+            weights = [_of_sum(need.weights, n, cluster.atoms) for need in needs]
+            weights += [jax.tree.map(np.zeros_like, weights[0])] * spare
+            slopes, *places = jax.device_get(pulled_back(
+                engine.force_field, cases,
+                jax.tree.map(lambda *x: np.stack(x), *weights),
+                options=self.sample.options(cluster, engine), charges=charges,
+            ))  # fmt: skip
+            found.append((self.selection.gathered(slopes), *places))
+        by_parameter, by_position, by_strain = map(np.stack, zip(*found, strict=True))
+        pulled = {}
+        for k, need in enumerate(needs):
             sums, count = len(need.items), self.layout.counts[need.structure]
-            found[need.structure] = Pulled(
-                by_parameter[n, :sums], by_position[n, :sums, :count],
-                by_strain[n, :sums],
-            )  # fmt: skip
-        return found
+            pulled[need.structure] = Pulled(
+                by_parameter[:sums, k],
+                by_position[:sums, k, :count],
+                by_strain[:sums, k],
+            )
+        return pulled
 
 
-def _power_of_two(count: int) -> int:
-    return 1 << (count - 1).bit_length()
+def _of_sum(weights: Observables, n: int, atoms: int) -> Observables:
+    """The weights of one sum, padded to the atoms of a cluster; 0 where it is not."""
+    if n >= len(weights.energy):
+        weights, n = jax.tree.map(np.zeros_like, weights), 0
 
-
-def _padded(weights: Observables, ways: int, atoms: int) -> Observables:
-    """The weights with zeros for sums and atoms that are not there."""
-
-    def grown(x, axes):
-        return np.pad(x, [(0, size - n) for n, size in zip(x.shape, axes, strict=True)])
+    def padded(x):
+        return np.pad(x[n], [(0, atoms - len(x[n])), *[(0, 0)] * (x[n].ndim - 1)])
 
     return Observables(
-        energy=grown(weights.energy, (ways,)),
-        forces=grown(weights.forces, (ways, atoms, 3)),
-        charges=grown(weights.charges, (ways, atoms)),
-        strain_gradient=grown(weights.strain_gradient, (ways, 3, 3)),
+        energy=np.asarray(weights.energy[n]),
+        forces=padded(weights.forces),
+        charges=padded(weights.charges),
+        strain_gradient=weights.strain_gradient[n],
     )

@@ -20,6 +20,7 @@ from ase_reaxff_jax.fit.cases import Listed, listed
 from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.inputs import kernel_cell
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
@@ -121,6 +122,12 @@ class Sample:
             if structure in cluster.members:
                 cluster.stack = None
 
+    def reset(self) -> None:
+        """Puts all atoms back to where the training set has them."""
+        for k, structure in enumerate(self.structures):
+            atoms = structure.atoms
+            self.move(k, atoms.positions, kernel_cell(atoms))
+
     def options(self, cluster: Cluster, engine: Engine):
         """Static options of a cluster's programs."""
         return engine.options(cluster.atoms)
@@ -178,6 +185,18 @@ class Sample:
             cluster.stack = jax.device_put(jax.tree.map(lambda *x: np.stack(x), *cases))
         return cluster.stack
 
+    def some(self, cluster: Cluster, members: Sequence[int]) -> Case:
+        """Some members on the device; the first repeats up to a power of two."""
+        places = [cluster.members.index(k) for k in members]
+        spare = power_of_two(len(places)) - len(places)
+        which = np.array(places + [places[0]] * spare)
+        return jax.tree.map(lambda x: x[which], self.stacked(cluster))
+
+
+def power_of_two(count: int) -> int:
+    """The least power of two that is not less: of these sizes few programs are made."""
+    return 1 << (count - 1).bit_length()
+
 
 def _system(engine: Engine, structure: Structure, room: int) -> System:
     system = engine.system(structure.atoms, room)
@@ -187,6 +206,10 @@ def _system(engine: Engine, structure: Structure, room: int) -> System:
 
 def _without_padding(measured: Measured, count: int) -> Measured:
     of = measured.of
-    short = Observables(of.energy, of.forces[:count], of.charges[:count],
-                        of.strain_gradient)  # fmt: skip
+    short = Observables(
+        energy=np.asarray(of.energy),
+        forces=of.forces[:count],
+        charges=of.charges[:count],
+        strain_gradient=of.strain_gradient,
+    )
     return eqx.tree_at(lambda m: m.of, measured, short)

@@ -1,6 +1,7 @@
 """The numbers of a force field that are fitted, as a vector, and back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -65,7 +66,8 @@ class Selection:
         leading = slopes.general.shape[:-1]
         found = np.zeros((*leading, len(self.parameters)))
         for section, index, k in self._places:
-            found[..., k] += arrays[section][(..., *index)]
+            place: Any = (..., *index)
+            found[..., k] += arrays[section][place]
         return found
 
 

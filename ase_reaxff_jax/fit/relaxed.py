@@ -1,0 +1,137 @@
+"""Minimisation of the structures of a training set, each from where it was last."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+from jaxtyping import Bool
+
+from ase_reaxff_jax.engine import DIRECT_LIMIT, Engine
+from ase_reaxff_jax.fit import sample as sampling
+from ase_reaxff_jax.fit.input_errors import FitInputError
+from ase_reaxff_jax.fit.structures import Restraint as Given
+from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.units import KCAL_PER_MOL
+
+FMAX = 0.02  # eV/Å
+MOST_STEPS = 200
+CELLS = {"all": "free", "uniform": "isotropic"}
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What minimising has done, by number of the structure."""
+
+    converged: Bool[np.ndarray, " structures"]  # False also where nothing was asked
+    failed: dict[int, str] = field(default_factory=dict)  # why it went no further
+
+
+class Relaxation:
+    """Minimises the structures of a sample that are to be minimised.
+
+    Args:
+        sample: Whose atoms are moved.
+        fmax: Largest force at which a structure counts as minimised, eV/Å.
+        most_steps: Of a structure that sets none itself.
+
+    Raises:
+        FitInputError: a structure cannot be minimised as it asks.
+    """
+
+    def __init__(self, sample: sampling.Sample, *, fmax=FMAX, most_steps=MOST_STEPS):
+        self.sample, self.fmax, self.most_steps = sample, fmax, most_steps
+        groups: dict[tuple, list[int]] = defaultdict(list)
+        for n, cluster in enumerate(sample.clusters):
+            for k in cluster.members:
+                structure = sample.structures[k]
+                if structure.minimize:
+                    groups[n, _cell(structure), bool(structure.restraints)].append(k)
+        self.groups = [(key[1], members) for key, members in groups.items()]
+        self._rooms: list[dict[str, int]] = [{} for _ in self.groups]
+        self._atoms = {k: _atoms(sample.structures[k])
+                       for _, members in self.groups for k in members}  # fmt: skip
+
+    def __call__(self, force_field: ForceField) -> Relaxed:
+        """Minimises all of them with this force field."""
+        from ase_reaxff_jax.md.minimizers.batch import minimized
+
+        engine = Engine(force_field, sampling.SETTINGS)
+        converged = np.zeros(len(self.sample.structures), bool)
+        failed: dict[int, str] = {}
+        for (cell, members), room in zip(self.groups, self._rooms, strict=True):
+            found = minimized(
+                engine,
+                [self._placed(k) for k in members],
+                most_steps=[self._steps(k) for k in members],
+                fmax=[self.fmax] * len(members),
+                restraints=self._restraints(members),
+                cell=cell,
+                room=room,
+            )
+            converged[members] = found.converged
+            for n, k in enumerate(members):
+                self.sample.move(k, found.positions[n], found.cells[n])
+                if found.failed[n]:
+                    failed[k] = found.failed[n]
+        return Relaxed(converged, failed)
+
+    def _placed(self, k: int) -> Atoms:
+        atoms, system = self._atoms[k], self.sample.systems[k]
+        atoms.positions = np.asarray(system.positions)[: len(atoms)]
+        if atoms.pbc.any():
+            atoms.set_cell(np.where(atoms.pbc[:, None], system.cell, atoms.cell))
+        return atoms
+
+    def _steps(self, k: int) -> int:
+        own = self.sample.structures[k].most_steps
+        return self.most_steps if own is None else own
+
+    def _restraints(self, members: Sequence[int]):
+        given = [self.sample.structures[k].restraints for k in members]
+        if not any(given):
+            return None
+        return [[in_driver_units(r) for r in restraints] for restraints in given]
+
+
+def in_driver_units(restraint: Given):
+    """A restraint in eV, Å and radians, as the minimiser takes it."""
+    from ase_reaxff_jax.md.minimizers.restraints import Restraint
+
+    angular = restraint.kind != "bond"
+    return Restraint(
+        atoms=restraint.atoms,
+        target=float(np.radians(restraint.target) if angular else restraint.target),
+        strength=restraint.strength * KCAL_PER_MOL,
+        sharpness=restraint.width,
+    )
+
+
+def _cell(structure: Structure) -> str:
+    if not structure.relax_cell:
+        return "fixed"
+    if structure.cell_freedom not in CELLS:
+        raise FitInputError(
+            f"{structure.where or structure.name}: the cell is to relax along "
+            f"{structure.cell_freedom!r} only, which the minimiser cannot do; there "
+            f"are {', '.join(CELLS)}"
+        )
+    return CELLS[structure.cell_freedom]
+
+
+def _atoms(structure: Structure) -> Atoms:
+    """Atoms to be minimised, with total charge and what is held."""
+    atoms = structure.atoms.copy()
+    if len(atoms) > DIRECT_LIMIT:
+        raise FitInputError(
+            f"{structure.where or structure.name}: {len(atoms)} atoms; structures of "
+            f"more than {DIRECT_LIMIT} cannot be minimised in a fit: set minimize=False"
+        )
+    charges = np.full(len(atoms), structure.total_charge / len(atoms))
+    atoms.set_initial_charges(charges)  # the engine takes their sum
+    if structure.fixed:
+        atoms.set_constraint(FixAtoms(list(structure.fixed)))
+    return atoms

@@ -1,0 +1,60 @@
+"""The commands `fit` and `evaluate`, on files of the ReaxFF program."""
+
+import pytest
+from ase.build import molecule
+
+from ase_reaxff_jax import cli, read_ffield
+from ase_reaxff_jax.fit import TrainingSet
+from ase_reaxff_jax.fit.items import EnergyItem
+from ase_reaxff_jax.fit.structures import Structure
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REAXFF_JAX_CACHE", "off")
+    structures = {}
+    for name, seed in (("a", 1), ("b", 2)):
+        atoms = molecule("H2O")
+        atoms.rattle(0.05, seed=seed)
+        structures[name] = Structure(name=name, atoms=atoms, minimize=False)
+    item = EnergyItem(structures=("a", "b"), coefficients=(1.0, -1.0),
+                      reference=12.0, sigma=1.0)  # fmt: skip
+    TrainingSet(structures, (item,)).write(geo="geo", trainset="trainset.in")
+    (tmp_path / "params").write_text("3 6 1 0.1 100.0 300.0 ! a bond\n")
+    return ["--ffield", "cho", "--geo", "geo", "--trainset", "trainset.in"]
+
+
+def run(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return end.value.code or 0, captured.out, captured.err
+
+
+def test_a_fit_from_files_improves_the_loss_and_writes_the_force_field(files, capsys):
+    code, out, err = run(capsys, "evaluate", *files)
+    assert code == 0, err
+    assert "energy" in out and "a - b" in out
+    code, out, err = run(
+        capsys, "fit", *files, "--params", "params", "--out", "fitted", "--steps", 5
+    )
+    assert code == 0, err
+    assert "wrote fitted" in out
+    fitted = read_ffield("fitted/ffield_best")
+    assert 100.0 <= float(fitted.at((3, 6, 1))) <= 300.0
+    losses = [float(line.split(",")[3]) for line in
+              open("fitted/history.csv").read().splitlines()[1:]]  # fmt: skip
+    assert losses[-1] < losses[0]
+    code, _, err = run(
+        capsys, "fit", *files, "--params", "params", "--out", "fitted", "--steps", 1
+    )
+    assert code == 2 and "exists" in err
+
+
+def test_a_missing_structure_is_named_with_its_line(files, capsys):
+    with open("trainset.in", "a") as file:
+        file.write("ENERGY\n1.0 + a/1 - c/1 3.0\nENDENERGY\n")
+    code, _, err = run(capsys, "evaluate", *files)
+    assert code == 2
+    assert "trainset.in" in err and "c" in err
