@@ -1,5 +1,6 @@
 """Tables that the command line prints."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ from ase.units import GPa
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from ase_reaxff_jax.md.results import RunResult
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 
@@ -87,3 +90,15 @@ def stress_lines(stress: np.ndarray, *, bulk: bool) -> Iterable[str]:
 def pressure(stress: np.ndarray) -> str:
     """In GPa."""
     return fixed(-stress[:3].mean() / GPa, 4)
+
+
+def species_table(result: RunResult, *, kinds: int = 6, rows: int = 6) -> Table:
+    """Molecules of the commonest `kinds` against time, and the temperature."""
+    total = sum(map(Counter, result.species), Counter())
+    names = [name for name, _ in total.most_common(kinds)]
+    made = table("Molecules", "fs", [*names, "K"])
+    for k in np.unique(np.linspace(0, len(result.step) - 1, rows).round().astype(int)):
+        counts = (str(result.species[k].get(name, 0)) for name in names)
+        kelvin = fixed(result.temperature_K[k], 0)
+        made.add_row(f"{result.time_fs[k]:g}", *counts, kelvin)
+    return made

@@ -65,7 +65,9 @@ def run(folder: Path) -> None:
     out.print(f"Largest difference of a term: {worst:.0e} eV\n")
     out.print("[bold]2. Relaxation of zinc oxide and its cell[/bold], 5 % too small\n")
     written = relaxation(folder, out)
-    out.print("\n[bold]3. Hydrogen burns[/bold]: started hot, at constant energy\n")
+    out.print(
+        f"\n[bold]3. Methane burns[/bold], held at {demo_reaction.TEMPERATURE:.0f} K\n"
+    )
     written |= demo_reaction.run(folder, out)
     out.print(f"\n[bold]Written to {folder.absolute()}[/bold]")
     for name, content in written.items():

@@ -1,7 +1,6 @@
-"""The demo's picture: atoms before and after, energies, temperature, molecules."""
+"""The demo's picture: the box before and after, with its bonds."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +10,26 @@ from ase.data.colors import jmol_colors
 from scipy.sparse import sparray
 from scipy.spatial.transform import Rotation
 
+from ase_reaxff_jax import JaxReaxFF
+
 VIEW = (-14, 10)  # degrees about y and x
-SHOWN = 6  # kinds of molecules, the commonest
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")
+BONDED = 0.3  # bond order from which a bond is drawn
 
 
 def draw(
-    path: Path,
-    rows: dict[str, np.ndarray],
-    species: list[Counter[str]],
-    snapshots: list[tuple[Atoms, sparray]],
+    path: Path, structures: Sequence[Atoms], calc: JaxReaxFF, times_fs: Sequence[float]
 ) -> None:
-    """Writes the picture; the snapshots, with their bonds, are the first and last."""
-    from matplotlib import rc_context
+    """Writes a PNG of structures side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    style: dict[Any, Any] = {
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.3,
-        "font.size": 11,
-        "legend.frameon": False,
-    }
-    with rc_context(style):
-        figure = Figure(figsize=(8, 10), layout="constrained")
-        FigureCanvasAgg(figure)
-        parts: Any = figure.subfigures(2, height_ratios=(1, 2.4))
-        above, below = parts
-        time = rows["time_fs"]
-        above.suptitle("Hydrogen burns: ReaxFF (cho), constant energy", weight="bold")
-        for axes, snapshot, when in zip(
-            above.subplots(1, 2), snapshots, (time[0], time[-1]), strict=True
-        ):
-            draw_atoms(axes, *snapshot, title=f"{when:.0f} fs")
-        energy, temperature, count = below.subplots(3, sharex=True)
-        draw_energies(energy, rows)
-        temperature.plot(time, rows["temperature_K"], color=COLOURS[1])
-        temperature.set_ylabel("temperature (K)")
-        draw_molecules(count, time, species)
-        count.set_xlabel("time (fs)")
-        count.set_xlim(time[0], time[-1])
-        figure.savefig(path, dpi=150)
+    figure = Figure(figsize=(5 * len(structures), 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: Any = figure.subplots(1, len(structures))
+    for axes, atoms, time in zip(panels, structures, times_fs, strict=True):
+        bonds = calc.get_bond_orders(atoms) > BONDED
+        draw_atoms(axes, atoms, bonds, title=f"{time:.0f} fs")
+    figure.savefig(path, dpi=150)
 
 
 def draw_atoms(axes, atoms: Atoms, bonds: sparray, title: str) -> None:
@@ -92,31 +68,3 @@ def box_edges(cell: np.ndarray) -> Iterator[np.ndarray]:
         first, second = np.delete(cell, along, axis=0)
         for corner in (0 * first, first, second, first + second):
             yield np.array([corner, corner + cell[along]])
-
-
-def draw_energies(axes, rows: dict[str, np.ndarray]) -> None:
-    """Changes since the start: what the potential loses, the motion gains."""
-    for name, colour in zip(("kinetic", "potential", "total"), COLOURS, strict=False):
-        values = rows[f"{name}_energy_eV"]
-        colour = "#222222" if name == "total" else colour
-        axes.plot(rows["time_fs"], values - values[0], color=colour, label=name)
-    axes.set_ylabel("energy change (eV)")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def draw_molecules(axes, time: np.ndarray, species: list[Counter[str]]) -> None:
-    """How many there are of the commonest molecules."""
-    total: Counter[str] = Counter()
-    for found in species:
-        total += found
-    names = [name for name, _ in total.most_common(SHOWN)]
-    for name, colour in zip(names, COLOURS, strict=False):
-        label = "".join(f"$_{{{c}}}$" if c.isdigit() else c for c in name)
-        numbers = [found[name] for found in species]
-        axes.plot(
-            time, numbers, color=colour, label=label, drawstyle="steps-post", lw=1.8
-        )
-    axes.set_ylabel("molecules")
-    axes.set_ylim(bottom=0)
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -9,11 +9,11 @@ import numpy as np
 from ase.calculators.calculator import InputError
 from jaxtyping import Float
 
-from ase_reaxff_jax.demo_picture import COLOURS
 from ase_reaxff_jax.md.analysis import SpeciesHistory
 
 SHOWN = 6  # kinds of molecules
 LONG = 5000.0  # fs; longer runs are shown in ps
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")
 BLACK = "#222222"
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,

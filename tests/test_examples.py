@@ -1,15 +1,40 @@
-"""Every example runs as it stands and prints something."""
+"""Every example runs as it stands, or at its tiny setting, and prints something."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+LINES = 100  # of an example, at most
+COMPILES_LONG = "transformations"  # a minute; `test_functional` has what it shows
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=[pytest.mark.long] if path.stem == COMPILES_LONG else [],
+        )
+        for path in EXAMPLES
+    ],
+)
+def test_the_example_runs(path, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    tiny = '"tiny"' in path.read_text()
+    monkeypatch.setattr(sys, "argv", [str(path), *["tiny"] * tiny])
+    runpy.run_path(str(path), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert printed
+    for word in printed.replace(",", " ").split():
+        if word.endswith((".png", ".traj")):
+            assert Path(word).stat().st_size > 0
+    assert not tiny or list(tmp_path.glob("*.png"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_runs(path, monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(path), run_name="__main__")
-    assert capsys.readouterr().out
+def test_the_example_is_short(path):
+    assert len(path.read_text().splitlines()) <= LINES

@@ -1,5 +1,7 @@
 """The commands `fit` and `evaluate`, on files of the ReaxFF program."""
 
+from pathlib import Path
+
 import pytest
 from ase.build import molecule
 
@@ -44,7 +46,7 @@ def test_a_fit_from_files_improves_the_loss_and_writes_the_force_field(files, ca
     fitted = read_ffield("fitted/ffield_best")
     assert 100.0 <= float(fitted.at((3, 6, 1))) <= 300.0
     losses = [float(line.split(",")[3]) for line in
-              open("fitted/history.csv").read().splitlines()[1:]]  # fmt: skip
+              Path("fitted/history.csv").read_text().splitlines()[1:]]  # fmt: skip
     assert losses[-1] < losses[0]
     code, _, err = run(
         capsys, "fit", *files, "--params", "params", "--out", "fitted", "--steps", 1
