@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import numpy as np
+from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.engine import Engine
@@ -21,6 +22,7 @@ from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.inputs import kernel_cell
+from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
@@ -75,6 +77,7 @@ class Sample:
             self.systems = [_system(engine, s, n) for s, n in
                             zip(self.structures, self.counts, strict=True)]  # fmt: skip
             own = listed(engine, self.systems)
+            self._name_missing_bonds(engine, own)
             sizes = [one.needed | {"atoms": n} for one, n in
                      zip(own, self.counts, strict=True)]  # fmt: skip
             found = clusters.partition(sizes, most=most_clusters)
@@ -82,6 +85,23 @@ class Sample:
         self.waste = 1.0 - sum(map(clusters.cost, sizes)) / sum(
             len(c.members) * clusters.cost(c.size) for c in self.clusters
         )
+
+    def _name_missing_bonds(self, engine: Engine, own: list[Listed]) -> None:
+        """Logs structures in which elements without a bond row come close."""
+        found: list[tuple[str, InputError]] = []
+        bonded, elements = engine.lists.bonded, engine.lists.elements
+        for structure, system, one in zip(
+            self.structures, self.systems, own, strict=True
+        ):
+            try:
+                check_bond_rows(bonded, elements, system, one.neighbors)
+            except InputError as error:
+                found.append((structure.name, error))
+        if found:
+            LOG.warning(
+                "in %d structures elements come close that have no bond row, and do "
+                "not bond; the first, %s: %s", len(found), *found[0],
+            )  # fmt: skip
 
     def _cluster(self, engine: Engine, sizes, members: list[int]) -> Cluster:
         most = clusters.together([sizes[k] for k in members])
