@@ -1,7 +1,7 @@
 """Water on zinc oxide: some molecules split into OH on zinc and H on oxygen.
 
 At the small setting (some minutes) 5 H2O meet a (10-10) surface at 400 K. After
-3 ps the first gives a proton to the oxide; one or two are split from then on.
+3 ps the first gives a proton to the oxide; from then on none or one is split.
 
     python water_on_zno.py [tiny|small]
 """
