@@ -40,11 +40,6 @@ class Listed(NamedTuple):
         both = self.neighbors.needed | self.topology.needed
         return {name: int(number) for name, number in both.items()}
 
-    @property
-    def capacity(self) -> dict[str, int]:
-        """Room in each list."""
-        return self.neighbors.capacity | self.topology.capacity
-
     def case(self, system: System) -> Case:
         """The structure with these lists."""
         return Case(system, self.neighbors, self.topology, self.bound)

@@ -37,7 +37,7 @@ def second_derivatives(
         size = case.system.positions.size
         guess = jnp.zeros((2, len(case.system.mask)), case.system.positions.dtype)
 
-        def gradient(y):
+        def energy(y):
             positions, strain = y[:size].reshape(-1, 3), y[size:].reshape(3, 3)
             system = strained(case.system, positions, strain)
             return total_energy(
@@ -45,7 +45,7 @@ def second_derivatives(
             )[0]
 
         start = jnp.concatenate([case.system.positions.ravel(), jnp.zeros(9)])
-        _, along = jax.linearize(jax.grad(gradient), start)
+        _, along = jax.linearize(jax.grad(energy), start)
         return jax.lax.map(along, jnp.eye(len(start)))
 
     return jax.vmap(one)(cases)
