@@ -13,6 +13,7 @@ from ase.constraints import FixAtoms
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.run_types import run_types, settings_of
 from ase_reaxff_jax.fit.structures import Restraint, Structure
+from ase_reaxff_jax.geo.held import held_atoms
 from ase_reaxff_jax.geo.read import numbered_structures
 from ase_reaxff_jax.geo.write import structure as structure_text
 from ase_reaxff_jax.inputs import check_geometry
@@ -116,15 +117,13 @@ def _restraint(entry: dict[str, Any]) -> Restraint:
 
 def fixed_atoms(atoms: Atoms) -> tuple[int, ...]:
     """Atoms that a constraint `FixAtoms` holds; InputError for other constraints."""
-    held: set[int] = set()
-    for constraint in atoms.constraints:
-        if not isinstance(constraint, FixAtoms):
-            raise FitInputError(
-                f"constraint {type(constraint).__name__} is not supported in a "
-                "training set; FixAtoms is"
-            )
-        held |= set(constraint.get_indices().tolist())
-    return tuple(sorted(held))
+    return tuple(held_atoms(atoms, _unsupported))
+
+
+def _unsupported(constraint: str) -> FitInputError:
+    return FitInputError(
+        f"constraint {constraint} is not supported in a training set; FixAtoms is"
+    )
 
 
 def geo_text(structures: Iterable[Structure]) -> str:

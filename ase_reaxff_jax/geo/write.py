@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 from jaxtyping import Float
 
 from ase_reaxff_jax.geo import formats
 from ase_reaxff_jax.geo.cell import cell_of
 from ase_reaxff_jax.geo.columns import write_columns
+from ase_reaxff_jax.geo.held import held_atoms
 
 FORMAT_ATOM = "(a6,1x,i5,1x,a5,1x,a3,1x,a1,1x,a5,3f10.5,1x,a5,i3,i2,1x,f8.5)"
 FORMAT_CONECT = "(a6,12i6)"
@@ -74,18 +74,17 @@ def _referring(info: dict[str, Any], size: int) -> list[str]:
     return lines
 
 
+def _no_room(constraint: str) -> ValueError:
+    return ValueError(
+        f"it has a constraint {constraint}; there is room for FixAtoms only"
+    )
+
+
 def _fixed(atoms: Atoms) -> list[str]:
     """Atoms that do not move, as ranges."""
-    held: set[int] = set()
-    for constraint in atoms.constraints:
-        if not isinstance(constraint, FixAtoms):
-            raise ValueError(
-                f"it has a constraint {type(constraint).__name__}; there is room for "
-                "FixAtoms only"
-            )
-        held |= set(constraint.get_indices().tolist())
-    edges = [k for k in sorted(held) if k - 1 not in held]
-    ends = [k for k in sorted(held) if k + 1 not in held]
+    held = held_atoms(atoms, _no_room)
+    edges = [k for k in held if k - 1 not in held]
+    ends = [k for k in held if k + 1 not in held]
     return [
         f"FIXATOMS{write_columns({'atoms': [first, last]}, formats.FIXATOMS)}"
         for first, last in zip(edges, ends, strict=True)
