@@ -3,28 +3,35 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase.calculators.calculator import InputError
-from jaxtyping import Float
-from tqdm import tqdm
 
 from ase_reaxff_jax.bundled import load
-from ase_reaxff_jax.errors import suggestion
-from ase_reaxff_jax.fit.evaluation import Report, evaluate, report_of
+from ase_reaxff_jax.fit.arguments import (
+    Arguments,
+    arguments_of,
+    identity,
+    parameters_of,
+)
+from ase_reaxff_jax.fit.covariance import uncertainty_of
+from ase_reaxff_jax.fit.error_bars import AT_BOUND, Uncertainty
+from ase_reaxff_jax.fit.evaluation import evaluate
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.objective import Objective
-from ase_reaxff_jax.fit.optimizers import optimizer_of
-from ase_reaxff_jax.fit.output import Output
-from ase_reaxff_jax.fit.parameters import Parameter, read_params
+from ase_reaxff_jax.fit.output import claim
+from ase_reaxff_jax.fit.parameters import Parameter
+from ase_reaxff_jax.fit.record import Record
+from ase_reaxff_jax.fit.report import Report, report_of
+from ase_reaxff_jax.fit.report_files import write_fit
 from ase_reaxff_jax.fit.search import FitFailed, Search, Step
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.training_set import TrainingSet
+from ase_reaxff_jax.fit.trials import searched
 from ase_reaxff_jax.forcefield import ForceField
 
-STARTS = ("fixed", "educated", "random")
-EDUCATED = 0.1  # of the range, on both sides of the value in the file
+Number = Any  # whatever is given instead is refused with words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +42,7 @@ class FitResult:
     loss: float
     history: list[Step]  # every evaluation of the loss, over all trials
     report: Report  # of the best force field
+    uncertainty: Uncertainty  # of its parameters and predictions
     validation: Report | None  # of the same, on data that played no part
     at_bounds: list[Parameter]  # parameters that ended at one of their bounds
     failures: list[str]  # sets of parameters that had no loss, and why
@@ -47,12 +55,15 @@ def fit(
     params: str | PathLike[str] | Sequence[Parameter],
     *,
     optimizer: str = "auto",
-    steps: int = 100,
-    trials: int = 1,
+    steps: Number = 100,
+    trials: Number = 1,
     start: str = "fixed",
-    seed: int = 0,
+    seed: Number = 0,
+    perturb: Number = 0.02,
     validation: TrainingSet | None = None,
+    patience: Number = None,
     out: str | PathLike[str] | None = None,
+    resume: bool = False,
     progress: bool = True,
     loss: str = "squares",
     balanced: bool = False,
@@ -61,111 +72,109 @@ def fit(
     """Fits parameters of a force field to a training set.
 
     The loss is evaluated at structures that are minimised for each set of parameters,
-    and its derivatives follow their atoms. Parameters never leave their bounds.
+    from the geometries of the best set so far, and its derivatives follow their atoms.
+    Parameters never leave their bounds.
+
+    A set of parameters without a finite loss counts as a thousand times the worst loss
+    seen. Derivatives that are not finite, as at kinks, are replaced by differences, and
+    the log says of which parameters and structures.
+
+    ================  =================================================================
+    optimizer         what a step is
+    ================  =================================================================
+    "least-squares"   Gauss-Newton step within bounds (SciPy's trf); one evaluation
+    "lbfgs"           iteration of L-BFGS-B; one or a few evaluations
+    "slsqp"           iteration of SLSQP; one or a few evaluations
+    "trust-constr"    iteration of trust-constr; about one evaluation
+    "adam"            step of Adam, at first of 0.02 of the ranges, falling to none as
+                      a cosine; needs optax
+    "cma-es"          generation of CMA-ES, 4 + 3 ln(parameters) evaluations without
+                      derivatives, at first with a deviation of 0.2 of the ranges;
+                      needs cma
+    "multi-start"     of least squares: half of the steps for the best four of many
+                      sampled sets (4 for each parameter, at least 20, on the way from
+                      the start to random points), half for the best of these
+    "auto"            as "least-squares"
+    ================  =================================================================
 
     Args:
         ffield: The force field to start from: a bundled name, a path or a `ForceField`.
         data: Structures and reference values.
         params: File of the parameters to fit and their bounds, or the parameters.
-        optimizer: "least-squares" (Gauss-Newton with bounds), "lbfgs", "slsqp" or
-            "trust-constr"; "auto" is "least-squares".
+        optimizer: See the table.
         steps: Iterations of a trial, at most.
         trials: How often to start; the best is kept.
         start: "fixed" from the values in the file, "educated" within a tenth of the
             range around them, "random" anywhere within the bounds. The first educated
             trial is from the file as well.
-        seed: Of the random starts.
+        seed: Of all random numbers.
+        perturb: Where SciPy's optimisers end before their steps are used up, they go
+            on from the best so far with a random push of up to this share of the
+            ranges; 0 ends the trial.
         validation: Reference values to judge the result by; never used to select it.
-        out: Folder for the best force field so far, in full precision, and the history;
-            made if it is not there. None writes nothing.
+        patience: Ends a trial when so many improvements in succession have not lowered
+            the loss of the validation data; None does not look at them.
+        out: Folder for the best force field so far, in full precision, the history,
+            and what a fit is resumed from; at the end tables of all items, parameters
+            and correlations, and with matplotlib pictures. Made if it is not there.
+            None writes nothing.
+        resume: Goes on with the fit in `out`, that was killed or interrupted, if there
+            is one; else starts. On a CPU the result and the files are, bit for bit,
+            those of a fit that was not interrupted.
         progress: Whether to show a progress bar.
         loss: "squares", "absolute" or "huber", see `evaluate`.
         balanced: Whether each kind of items has the same weight.
         minimize: Whether structures that ask for it are minimised.
 
     Raises:
-        InputError: an argument cannot be used.
+        InputError: an argument cannot be used, or a package is missing.
         FitInputError: the training set or the parameters cannot be used.
         FitFailed: no set of parameters gave a finite loss.
+        FileExistsError: `out` has a fit already, and `resume` is not set.
+        CheckpointError: what is to be resumed is damaged, or is another fit.
     """
-    optimize = optimizer_of(optimizer)
-    _check(start, steps, trials)
-    force_field = load(ffield)
-    parameters = _parameters(params, force_field)
-    objective = Objective(
-        force_field, data, Selection(force_field, parameters),
-        Loss(data.items, loss, balanced=balanced), minimize=minimize,
+    arguments = arguments_of(
+        optimizer=optimizer, validation=validation, steps=steps, trials=trials,
+        start=start, seed=seed, perturb=perturb, patience=patience, loss=loss,
+        balanced=balanced, minimize=minimize,
     )  # fmt: skip
-    output = Output(out, objective.selection) if out is not None else None
-    hidden = None if progress else True
-    with tqdm(desc="fitting", unit="evaluation", disable=hidden) as bar:
+    if resume and out is None:
+        raise InputError("resume=True needs the folder of the fit: out")
+    force_field = load(ffield)
+    parameters = parameters_of(params, force_field)
+    selection = Selection(force_field, parameters)
 
-        def seen(step: Step, better: bool) -> None:
-            bar.set_postfix_str(f"trial {step.trial + 1}, loss {step.best:.6g}")
-            bar.update()
-            if output is not None:
-                output.add(step, search.best if better else None)
+    def objective_of(data: TrainingSet) -> Objective:
+        form = Loss(data.items, loss, balanced=balanced)
+        return Objective(force_field, data, selection, form, minimize=minimize)
 
-        search = Search(objective, seen)
-        interrupted = _all_trials(search, optimize, steps, trials, start, seed)
-    return _result(search, validation, minimize, interrupted)
-
-
-def _check(start: str, steps: Any, trials: Any) -> None:
-    if start not in STARTS:
-        raise InputError(
-            f"start={start!r} is none of {', '.join(STARTS)}{suggestion(start, STARTS)}"
-        )
-    for name, value in (("steps", steps), ("trials", trials)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, not {value!r}")
-
-
-def _parameters(params: Any, force_field: ForceField) -> list[Parameter]:
-    """The parameters, whose start must lie within their bounds."""
-    if isinstance(params, str | PathLike):
-        params = read_params(params, force_field)
-    found = list(params)
-    if not found:
-        raise InputError("no parameters to fit: params is empty")
-    for p in found:
-        value = float(force_field.at(p.address))
-        if not p.low <= value <= p.high:
-            raise InputError(
-                f"{p.where or 'params'}: {p.name or p.address} is {value:g} in the "
-                f"force field, outside its bounds {p.low:g} to {p.high:g}; widen them"
-            )
-    return found
-
-
-def _all_trials(search: Search, optimize, steps, trials, start, seed) -> bool:
-    """Runs the trials; True where Ctrl-C has ended them."""
-    random = np.random.default_rng(seed)
-    here = search.scaled(search.objective.selection.start)
-    try:
-        for trial in range(trials):
-            search.trial = trial
-            search.objective.sample.reset()
-            optimize(search, _start(here, start, trial, random), steps)
-    except KeyboardInterrupt:
-        if search.best is None:
-            raise
-        return True
-    return False
-
-
-def _start(
-    here: Float[np.ndarray, " n"], start: str, trial: int, random
-) -> Float[np.ndarray, " n"]:
-    if start == "random":
-        return random.uniform(size=len(here))
-    if start == "educated" and trial > 0:
-        return np.clip(here + random.uniform(-EDUCATED, EDUCATED, len(here)), 0, 1)
-    return np.clip(here, 0.0, 1.0)
+    objective = objective_of(data)
+    judge = None
+    if validation is not None and patience is not None:
+        judge = objective_of(validation)
+    folder, record = None, None
+    if out is not None:
+        folder = Path(out)
+        claim(folder, resume=resume)
+        own = identity(arguments, force_field, data, parameters, validation)
+        record = Record(folder, own, resume=resume)
+    search, interrupted = searched(
+        arguments, objective, judge, folder, record, progress=progress
+    )
+    result = _result(search, validation, arguments, interrupted)
+    if folder is not None:
+        write_fit(
+            folder, report=result.report, validation=result.validation,
+            uncertainty=result.uncertainty, history=result.history, start=force_field,
+        )  # fmt: skip
+    return result
 
 
 def _result(
-    search: Search, validation: TrainingSet | None, minimize: bool, interrupted: bool
+    search: Search,
+    validation: TrainingSet | None,
+    arguments: Arguments,
+    interrupted: bool,
 ) -> FitResult:
     best, objective = search.best, search.objective
     if best is None:
@@ -175,21 +184,24 @@ def _result(
         )
     force_field = objective.selection.force_field_at(best.x)
     objective.sample.reset()
-    report = report_of(objective, objective.outcome(force_field, slopes=True))
+    outcome = objective.outcome(force_field, slopes=True)
+    uncertainty = uncertainty_of(objective, outcome)
     judged = None
     if validation is not None:
         form = objective.loss.form
-        judged = evaluate(force_field, validation, minimize=minimize, loss=form)
-    scaled = search.scaled(best.x)
+        judged = evaluate(
+            force_field, validation, minimize=arguments.minimize, loss=form
+        )
     glued = [
-        p for p, u in zip(objective.selection.parameters, scaled, strict=True)
-        if not 1e-4 < u < 1.0 - 1e-4
+        p for p, status in zip(uncertainty.parameters, uncertainty.status, strict=True)
+        if status == AT_BOUND
     ]  # fmt: skip
     return FitResult(
         force_field=force_field,
         loss=best.loss,
         history=search.history,
-        report=report,
+        report=report_of(objective, outcome),
+        uncertainty=uncertainty,
         validation=judged,
         at_bounds=glued,
         failures=search.failures,

@@ -1,19 +1,28 @@
 """The loss as optimisers see it: of parameters scaled to their bounds, never NaN."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from ase.calculators.calculator import CalculationFailed, SCFError
+from ase.calculators.calculator import CalculationFailed
 from jaxtyping import Float
 
-from ase_reaxff_jax.fit.objective import Objective, Outcome
+from ase_reaxff_jax.fit.evaluations import Answer, Evaluations
 
+LOG = logging.getLogger("ase_reaxff_jax")
 PENALTY = 1e3  # times the worst loss seen, for parameters that give none
+DIFFERENCE = 1e-3  # of a range, where a derivative must be had from differences
+
+Parameters = Float[np.ndarray, " parameters"]
 
 
 class FitFailed(CalculationFailed):
     """No set of parameters had a loss."""
+
+
+class TrialEnded(Exception):
+    """The validation loss has not fallen for long enough."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +33,14 @@ class Step:
     evaluation: int  # over all trials, from 1
     loss: float  # NaN where there is none
     best: float  # so far
+    validation: float = float("nan")  # loss of the validation data, where looked at
 
 
 @dataclass(frozen=True)
 class Best:
     """The best parameters so far."""
 
-    x: Float[np.ndarray, " parameters"]
+    x: Parameters
     loss: float
     trial: int
 
@@ -41,94 +51,147 @@ class Search:
     The unit of each parameter is the width of its bounds.
 
     Args:
-        objective: The loss.
+        evaluations: Of the loss.
         seen: Called after each evaluation, with whether it is the best so far.
+        patience: How many improvements may follow each other that do not lower the loss
+            of the validation data; None: no matter how many.
     """
 
-    def __init__(self, objective: Objective, seen: Callable[[Step, bool], None]):
-        self.objective, self._seen = objective, seen
-        selection = objective.selection
-        self.low = selection.low
-        self.width = selection.high - selection.low
+    def __init__(
+        self,
+        evaluations: Evaluations,
+        seen: Callable[[Step, bool], None],
+        patience: int | None = None,
+    ):
+        self.evaluations, self._seen = evaluations, seen
+        self.objective = evaluations.objective
         self.history: list[Step] = []
         self.best: Best | None = None
         self.failures: list[str] = []
         self.trial = 0
-        self._last: tuple[bytes, Outcome | None] = (b"", None)
+        self.best_of_run: tuple[float, Parameters | None] = (np.inf, None)
+        self._patience = patience
+        self._judged, self._waited = np.inf, 0
+        self._last: tuple[bytes, bool, Answer] | None = None
 
-    def scaled(self, x) -> Float[np.ndarray, " parameters"]:
+    def begin_trial(self, trial: int) -> None:
+        """Starts anew, with the validation as well."""
+        self.trial, self._judged, self._waited = trial, np.inf, 0
+        self.begin_run()
+
+    def begin_run(self) -> None:
+        """Starts anew from the geometries of the data."""
+        self.evaluations.begin()
+        self.best_of_run, self._last = (np.inf, None), None
+
+    def scaled(self, x: Parameters) -> Parameters:
         """In units of the bounds, 0 to 1."""
-        return (x - self.low) / self.width
+        return (x - self.evaluations.low) / self.evaluations.width
 
-    def parameters(self, u) -> Float[np.ndarray, " parameters"]:
-        """In the units of the file, within the bounds."""
-        return self.low + np.clip(u, 0.0, 1.0) * self.width
-
-    def loss(self, u) -> float:
+    def loss(self, u: Parameters) -> float:
         """The loss; large where it cannot be had."""
-        outcome = self._outcome(u)
-        if outcome is None:
-            return self._penalty()
-        return self._loss_of(outcome)
+        answer = self._values(u, slopes=False)
+        return self._penalty() if answer.failure else self._loss_of(answer)
 
-    def loss_and_gradient(self, u) -> tuple[float, Float[np.ndarray, " parameters"]]:
+    def loss_and_gradient(self, u: Parameters) -> tuple[float, Parameters]:
         """The loss and its derivatives."""
-        outcome = self._outcome(u)
-        if outcome is None:
-            return self._penalty(), np.zeros_like(self.width)
-        gradient = self.objective.gradient(outcome) * self.width
-        return self._loss_of(outcome), np.nan_to_num(gradient)
+        answer = self._values(u, slopes=True)
+        if answer.failure:
+            return self._penalty(), np.zeros(len(u))
+        loss = self._loss_of(answer)
+        gradient = self.evaluations.gradient(u) * self.evaluations.width
 
-    def residuals(self, u) -> Float[np.ndarray, " items"]:
+        def change(other: Answer):
+            return self._loss_of(other) - loss
+
+        return loss, self._completed(u, gradient, change)
+
+    def residuals(self, u: Parameters) -> Float[np.ndarray, " items"]:
         """Numbers whose squares add up to the loss."""
-        outcome, count = self._outcome(u), len(self.objective.data.items)
-        if outcome is None:
+        answer, count = self._values(u, slopes=True), len(self.objective.data.items)
+        if answer.failure:
             return np.full(count, np.sqrt(self._penalty() / count))
-        return self.objective.loss.residuals(outcome.values)[0]
+        return self.objective.loss.residuals(answer.values)[0]
 
-    def jacobian(self, u) -> Float[np.ndarray, "items parameters"]:
+    def jacobian(self, u: Parameters) -> Float[np.ndarray, "items parameters"]:
         """Derivatives of the residuals."""
-        outcome = self._outcome(u)
-        if outcome is None:
-            return np.zeros((len(self.objective.data.items), len(self.width)))
-        _, slopes = self.objective.loss.residuals(outcome.values)
-        matrix = self.objective.jacobian(outcome) * self.width
-        return np.nan_to_num(slopes[:, None] * matrix)
+        answer = self._values(u, slopes=True)
+        if answer.failure:
+            return np.zeros((len(self.objective.data.items), len(u)))
+        residuals, slopes = self.objective.loss.residuals(answer.values)
+        matrix = self.evaluations.jacobian(u) * self.evaluations.width
 
-    def _loss_of(self, outcome: Outcome) -> float:
-        return float(self.objective.loss.contributions(outcome.values).sum())
+        def change(other: Answer):
+            return self.objective.loss.residuals(other.values)[0] - residuals
+
+        return self._completed(u, slopes[:, None] * matrix, change)
+
+    def _completed(self, u: Parameters, derivatives: np.ndarray, change) -> np.ndarray:
+        """Derivatives; by differences where they are not finite, as at kinks."""
+        finite = np.isfinite(derivatives).reshape(-1, len(u)).all(axis=0)
+        missing = np.flatnonzero(~finite)
+        if not len(missing):
+            return derivatives
+        if not self.evaluations.replaying:
+            self._warn(missing)
+        for k in missing:
+            step = DIFFERENCE if u[k] < 0.5 else -DIFFERENCE
+            there = u.copy()
+            there[k] += step
+            answer = self._values(there, slopes=False)
+            derivatives[..., k] = 0.0 if answer.failure else change(answer) / step
+        return derivatives
+
+    def _warn(self, missing: np.ndarray) -> None:
+        fitted = self.objective.selection.parameters
+        names = [fitted[k].name or str(tuple(fitted[k].address)) for k in missing]
+        where = self.evaluations.unclear()
+        LOG.warning(
+            "evaluation %d: derivatives by %s are not finite%s; differences are taken",
+            len(self.history), ", ".join(names),
+            f" in {', '.join(where)}" if where else "",
+        )  # fmt: skip
+
+    def _loss_of(self, answer: Answer) -> float:
+        return float(self.objective.loss.contributions(answer.values).sum())
 
     def _penalty(self) -> float:
         finite = [step.loss for step in self.history if np.isfinite(step.loss)]
         return PENALTY * max(finite, default=1e6)
 
-    def _outcome(self, u) -> Outcome | None:
+    def _values(self, u: Parameters, *, slopes: bool) -> Answer:
         """All items at these parameters; those of the last call are remembered."""
-        key = np.asarray(u, float).tobytes()
-        if key == self._last[0]:
-            return self._last[1]
-        x = self.parameters(u)
-        outcome: Outcome | None = None
-        try:
-            found = self.objective.outcome(
-                self.objective.selection.force_field_at(x), slopes=True
-            )
-            loss = self._loss_of(found)
-            if np.isfinite(loss):
-                outcome = found
-            else:
-                self.failures.append(f"not finite: {', '.join(found.unusable[:5])}")
-        except (CalculationFailed, SCFError) as error:
-            loss = float("nan")
-            self.failures.append(str(error))
-        self._note(x, loss if outcome is not None else float("nan"))
-        self._last = key, outcome
-        return outcome
+        u = np.array(u, float)
+        if self._last is not None:
+            key, prepared, answer = self._last
+            if key == u.tobytes() and prepared >= slopes:
+                return answer
+        answer = self.evaluations.values(u, slopes=slopes)
+        self._last = u.tobytes(), slopes, answer
+        if answer.failure:
+            self.failures.append(answer.failure)
+        self._note(u, float("nan") if answer.failure else self._loss_of(answer))
+        return answer
 
-    def _note(self, x, loss: float) -> None:
+    def _note(self, u: Parameters, loss: float) -> None:
         better = np.isfinite(loss) and (self.best is None or loss < self.best.loss)
         if better:
-            self.best = Best(x, loss, self.trial)
+            self.best = Best(self.evaluations.parameters(u), loss, self.trial)
+        judged = float("nan")
+        if loss < self.best_of_run[0]:
+            self.best_of_run = loss, u
+            self.evaluations.keep()
+            if self._patience is not None:
+                judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")
-        self.history.append(Step(self.trial, len(self.history) + 1, loss, least))
+        number = len(self.history) + 1
+        self.history.append(Step(self.trial, number, loss, least, judged))
         self._seen(self.history[-1], bool(better))
+        if judged == judged:
+            self._wait(judged)
+
+    def _wait(self, judged: float) -> None:
+        self._waited = 0 if judged < self._judged else self._waited + 1
+        self._judged = min(judged, self._judged)
+        if self._patience is not None and self._waited >= self._patience:
+            raise TrialEnded(f"{self._waited} improvements did not lower {judged:g}")

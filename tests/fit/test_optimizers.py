@@ -1,0 +1,194 @@
+"""Ways to minimise: on a valley that is known, and what they do where it is bad."""
+
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ase.calculators.calculator import CalculationFailed, InputError
+from small_fits import parameters, water
+
+from ase_reaxff_jax.bundled import load
+from ase_reaxff_jax.fit import fit, plan
+from ase_reaxff_jax.fit.evaluations import Answer, Evaluations
+from ase_reaxff_jax.fit.gauss_newton import least_squares
+from ase_reaxff_jax.fit.items import ChargeItem
+from ase_reaxff_jax.fit.losses import Loss
+from ase_reaxff_jax.fit.objective import Objective
+from ase_reaxff_jax.fit.optimizers import OPTIMIZERS, lbfgs
+from ase_reaxff_jax.fit.plan import Plan, persistent
+from ase_reaxff_jax.fit.search import FitFailed, Search, TrialEnded
+from ase_reaxff_jax.fit.selection import Selection
+
+LEAST = np.array([0.3, 0.55, 1.0])  # of the valley; the last at its bound
+ITEM = ChargeItem(structure="none", atom=0, reference=0.0, sigma=1.0)
+
+
+class Valley(Evaluations):
+    """A curved valley in three parameters; beyond `wall` there is no loss."""
+
+    def __init__(self, wall=2.0, kink=()):
+        self.low, self.width = np.zeros(3), np.ones(3)
+        self.asked, self.kink, self.wall = [], list(kink), wall
+        fitted = [SimpleNamespace(name=f"p{k}", address=(2, 1, k)) for k in range(3)]
+        self.objective = SimpleNamespace(
+            data=SimpleNamespace(items=[ITEM] * 3),
+            loss=Loss([ITEM] * 3),
+            selection=SimpleNamespace(parameters=fitted),
+        )
+        self.validation, self.live, self._record, self._outcome = None, True, None, None
+
+    def begin(self):
+        pass
+
+    keep = begin
+
+    def values(self, u, *, slopes):
+        self.asked.append(u)
+        if u[0] > self.wall:
+            return Answer(np.full(3, np.nan), "torn apart")
+        x, y, z = u
+        return Answer(np.array([x - 0.3, 3 * (y - 0.46 - x**2), 1.2 - z]), "")
+
+    def jacobian(self, u):
+        made = np.array([[1.0, 0, 0], [-6 * u[0], 3, 0], [0, 0, -1]])
+        made[:, self.kink] = np.nan
+        return made
+
+    def gradient(self, u):
+        values = self.values(u, slopes=True).values
+        self.asked.pop()
+        return 2 * values @ self.jacobian(u)
+
+    def validation_loss(self, u):
+        return float(len(self.asked))
+
+
+def found(name, valley, *, steps=60, perturb=0.0, seed=0):
+    search = Search(valley, lambda step, better: None)
+    search.begin_trial(0)
+    start = np.array([0.5, 0.2, 0.4])
+    OPTIMIZERS[name](search, start, Plan(steps, perturb, np.random.default_rng(seed)))
+    return search
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [(n, {"adam": 400}.get(n, 60)) for n in OPTIMIZERS]
+)
+def test_every_optimizer_finds_the_minimum_and_keeps_to_the_bounds(name, steps):
+    valley = Valley()
+    search = found(name, valley, steps=steps)
+    assert search.best.loss == pytest.approx(0.04, abs=1e-3)
+    np.testing.assert_allclose(search.best.x, LEAST, atol=0.02)
+    asked = np.array(valley.asked)
+    assert asked.min() >= 0.0 and asked.max() <= 1.0
+    assert len(search.history) == len(asked)
+
+
+@pytest.mark.parametrize("name", ["cma-es", "multi-start", "lbfgs"])
+def test_the_seed_decides_the_sequence(name):
+    def asked(seed):
+        valley = Valley()
+        found(name, valley, steps=20, perturb=0.05, seed=seed)
+        return np.array(valley.asked)
+
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    np.testing.assert_array_equal(asked(1), asked(1))
+    assert not np.array_equal(asked(1)[-3:], asked(2)[-3:])
+    # The user's own random numbers go on.
+    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", ["least-squares", "lbfgs", "adam", "cma-es"])
+def test_parameters_without_a_loss_are_penalised_and_counted(name):
+    valley = Valley(wall=0.5)
+    search = found(name, valley, steps=80, perturb=0.3)
+    assert search.best.loss < 0.2
+    bad = [step for step in search.history if step.loss != step.loss]
+    assert len(bad) == len(search.failures) == sum(u[0] > 0.5 for u in valley.asked)
+    worst = max(step.loss for step in search.history if step.loss == step.loss)
+    assert search.loss(np.array([0.9, 0.5, 0.5])) == 1000 * worst
+
+
+@pytest.mark.parametrize("name", ["least-squares", "lbfgs"])
+def test_derivatives_that_are_not_finite_are_replaced_and_named(name, caplog):
+    with caplog.at_level(logging.WARNING):
+        search = found(name, Valley(kink=[1]))
+    np.testing.assert_allclose(search.best.x, LEAST, atol=0.01)
+    assert "derivatives by p1 are not finite" in caplog.text
+
+
+@pytest.mark.parametrize("descent", [least_squares, lbfgs])
+def test_where_it_is_stuck_it_goes_on_from_the_best_until_the_steps_are_used(descent):
+    calls = []
+
+    def counted(search, start, steps):
+        calls.append((start, steps))
+        return descent(search, start, steps)
+
+    for perturb in (0.0, 0.05):
+        calls.clear()
+        search = Search(Valley(), lambda step, better: None)
+        search.begin_trial(0)
+        random = np.random.default_rng(0)
+        persistent(counted)(search, np.full(3, 0.5), Plan(40, perturb, random))
+        assert (len(calls) > 1) == (perturb > 0)
+    assert all(np.abs(start - LEAST).max() < 0.06 for start, _ in calls[1:])
+    left = [steps for _, steps in calls]
+    assert left[0] == 40 and left == sorted(left, reverse=True)
+
+
+def test_a_trial_ends_when_the_validation_loss_does_not_fall():
+    search = Search(Valley(), lambda step, better: None, patience=3)
+    search.begin_trial(0)
+    with pytest.raises(TrialEnded, match="3 improvements"):
+        OPTIMIZERS["lbfgs"](
+            search, np.full(3, 0.5), Plan(60, 0.0, np.random.default_rng(0))
+        )
+    judged = [s.validation for s in search.history if s.validation == s.validation]
+    assert len(judged) == 4  # the first, and three that were no lower
+
+
+def test_a_bad_set_does_no_harm_to_the_next():
+    data, selection = water(), Selection(load("cho"), parameters())
+    objective = Objective(load("cho"), data, selection, Loss(data.items))
+    evaluations, here = Evaluations(objective), np.full(4, 0.5)
+    first = evaluations.values(here, slopes=False)
+    evaluations.keep()
+    evaluations.values(np.array([0.0, 1.0, 0.0, 1.0]), slopes=False)
+    away = objective.sample.systems[1].positions
+    assert abs(away - evaluations._geometry.systems[1].positions).max() > 0.01
+    second = evaluations.values(here, slopes=False)
+    np.testing.assert_allclose(second.values, first.values, rtol=1e-9)
+
+
+def test_a_fit_of_which_nothing_has_a_loss_says_why(monkeypatch):
+    def outcome(*arguments, **options):
+        raise CalculationFailed("atoms 1 and 2 of bent are on top of each other")
+
+    monkeypatch.setattr(Objective, "outcome", outcome)
+    with pytest.raises(FitFailed, match="atoms 1 and 2 of bent"):
+        fit("cho", water(), parameters(), steps=2, progress=False)
+
+
+@pytest.mark.parametrize("name", ["cma", "optax"])
+def test_a_package_that_is_missing_is_named(monkeypatch, name):
+    monkeypatch.setattr(plan, "find_spec", lambda package: None)
+    optimizer = {"cma": "cma-es", "optax": "adam"}[name]
+    with pytest.raises(InputError, match=rf"{name}: pip install .*\[fit\]"):
+        fit("cho", water(), parameters(), optimizer=optimizer, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"perturb": 2}, "perturb is a share"),
+        ({"patience": 3}, "patience needs validation data"),
+        ({"patience": 0, "validation": water()}, "patience must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"steps": 1.5}, "steps must be a whole number"),
+    ],
+)
+def test_wrong_options_are_named(options, words):
+    with pytest.raises(InputError, match=words):
+        fit("cho", water(), parameters(), progress=False, **options)
