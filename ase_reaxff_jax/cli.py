@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ase_reaxff_jax import cli_errors, cli_fit, cli_md, compilation_cache
+from ase_reaxff_jax import cli_errors, cli_evaluate, cli_fit, cli_md, compilation_cache
 from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
 
 app = typer.Typer(
@@ -196,8 +196,8 @@ def demo(
 
 
 app.command(epilog=cli_md.EXAMPLE)(cli_md.md)
-app.command(epilog=cli_fit.EVALUATE)(cli_fit.evaluate)
-app.command(epilog=cli_fit.FIT)(cli_fit.fit)
+app.command(epilog=cli_evaluate.EXAMPLE)(cli_evaluate.evaluate)
+app.command(epilog=cli_fit.EXAMPLE)(cli_fit.fit)
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

@@ -1,4 +1,7 @@
-"""The commands `fit` and `evaluate`: a force field and a training set."""
+"""The command `fit`: a force field that reproduces a training set.
+
+Options of jaxreaxff that mean the same are known by their old names as well.
+"""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,31 +9,29 @@ from typing import Annotated, Any
 
 import typer
 
-from ase_reaxff_jax.cli_options import FField
-
-EVALUATE = "Example: reaxff-jax evaluate --ffield ffield --geo geo --trainset trainset"
-FIT = (
-    "Example: reaxff-jax fit --ffield ffield --geo geo --trainset trainset.in "
-    "--params params --out fitted"
+from ase_reaxff_jax import cli_input
+from ase_reaxff_jax.cli_evaluate import (
+    Balanced,
+    ForceFieldFile,
+    Form,
+    Geo,
+    Loss,
+    Minimize,
+    Trainset,
+    Unusable,
+    read_data,
+    show,
 )
 
-
-class Loss(StrEnum):
-    """Forms of the loss."""
-
-    squares = "squares"
-    absolute = "absolute"
-    huber = "huber"
-
-
-class Optimizer(StrEnum):
-    """Ways to minimise it."""
-
-    auto = "auto"
-    least_squares = "least-squares"
-    lbfgs = "lbfgs"
-    slsqp = "slsqp"
-    trust_constr = "trust-constr"
+EXAMPLE = (
+    "Example: reaxff-jax fit --ffield ffield --geo geo --trainset trainset.in "
+    "--params params --out fitted; or, with all this in a file: reaxff-jax fit --input "
+    "fit.yaml"
+)
+FILES = (
+    "ffield_best, history.csv, items.csv, parameters.csv, correlations.csv, and "
+    "pictures where matplotlib is installed"
+)
 
 
 class Start(StrEnum):
@@ -41,46 +42,8 @@ class Start(StrEnum):
     random = "random"
 
 
-Geo = Annotated[
-    list[Path], typer.Option("--geo", help="File of structures; may be given again.")
-]
-Trainset = Annotated[
-    Path, typer.Option("--trainset", "--train_file", help="File of reference values.")
-]
-Minimize = Annotated[
-    bool,
-    typer.Option(
-        "--minimize/--no-minimize", help="Minimise the structures that ask for it."
-    ),
-]
-Unusable = Annotated[
-    bool,
-    typer.Option(
-        "--skip-unusable", help="Leave items out that cannot be used, and list them."
-    ),
-]
-
-
-def evaluate(
-    ffield: FField,
-    geo: Geo,
-    trainset: Trainset,
-    minimize: Minimize = True,
-    loss: Annotated[Loss, typer.Option(help="Form of the loss.")] = Loss.squares,
-    skip_unusable: Unusable = False,
-    largest: Annotated[
-        int, typer.Option(min=0, help="How many of the worst items to show.")
-    ] = 10,
-) -> None:
-    """The loss of a force field for a training set, by kind and by item."""
-    from ase_reaxff_jax.fit import evaluate as evaluated
-
-    data = _data(geo, trainset, skip_unusable)
-    show(evaluated(ffield, data, minimize=minimize, loss=loss.value), largest)
-
-
 def fit(
-    ffield: FField,
+    ffield: ForceFieldFile,
     geo: Geo,
     trainset: Trainset,
     params: Annotated[
@@ -90,70 +53,125 @@ def fit(
         Path, typer.Option("--out", "-o", "--out_folder", help="Folder, to be made.")
     ],
     optimizer: Annotated[
-        Optimizer, typer.Option(help="auto is least-squares.")
-    ] = Optimizer.auto,
-    steps: Annotated[int, typer.Option(min=1, help="Iterations of a trial.")] = 100,
-    trials: Annotated[int, typer.Option(min=1, help="How often to start.")] = 1,
-    start: Annotated[Start, typer.Option(help="Where to start.")] = Start.fixed,
-    seed: Annotated[int, typer.Option(help="Of random starts.")] = 0,
+        str,
+        typer.Option(
+            "--optimizer",
+            "--opt_method",
+            help="auto (least-squares), least-squares, lbfgs, slsqp, trust-constr, "
+            "adam, cma-es or multi-start.",
+        ),
+    ] = "auto",
+    steps: Annotated[
+        int, typer.Option("--steps", "--num_steps", min=1, help="Of a trial, at most.")
+    ] = 100,
+    trials: Annotated[
+        int, typer.Option("--trials", "--num_trials", min=1, help="How often to start.")
+    ] = 1,
+    start: Annotated[
+        Start, typer.Option("--start", "--init_FF_type", help="Where to start.")
+    ] = Start.fixed,
+    seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
+    perturb: Annotated[
+        float,
+        typer.Option(
+            "--perturb",
+            "--perc_noise_when_stuck",
+            help="Share of the ranges by which to push where it is stuck; 0: never.",
+        ),
+    ] = 0.02,
+    validation_geo: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--validation-geo",
+            "--valid_geo_file",
+            help="Structures to judge the result by; may be given again.",
+        ),
+    ] = None,
+    validation_trainset: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation-trainset", "--valid_file", help="Their reference values."
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="End a trial after so many improvements that do not lower the "
+            "loss of the validation data.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the fit in the folder.")
+    ] = False,
+    loss: Form = Loss.squares,
+    balanced: Balanced = False,
     minimize: Minimize = True,
-    loss: Annotated[Loss, typer.Option(help="Form of the loss.")] = Loss.squares,
     skip_unusable: Unusable = False,
+    progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            is_eager=True,
+            callback=cli_input.from_file,
+            help="YAML file with options by their names, `ffield: FILE`, `steps: 50`; "
+            "those of the command line go first.",
+        ),
+    ] = None,
+    write_input: Annotated[
+        Path | None, typer.Option(help="Write all this as such a YAML file.")
+    ] = None,
 ) -> None:
     """Fit parameters of a force field to a training set.
 
     The best force field so far is always in the folder, in full precision. Ctrl-C ends
-    the fit and keeps it.
+    the fit and keeps it; --resume goes on with one that was ended or killed.
     """
+    given = dict(locals())
     from ase_reaxff_jax.fit import fit as fitted
 
-    data = _data(geo, trainset, skip_unusable)
-    result = fitted(
-        ffield, data, params, optimizer=optimizer.value, steps=steps, trials=trials,
-        start=start.value, seed=seed, out=out, loss=loss.value, minimize=minimize,
-    )  # fmt: skip
+    del given["input_file"], given["write_input"]
+    given |= {"start": start.value, "loss": loss.value}
+    if write_input is not None:
+        cli_input.write(write_input, given)
+    for name in ("geo", "trainset", "skip_unusable"):
+        del given[name]
+    data = read_data(geo, trainset, skip_unusable=skip_unusable)
+    given["validation"] = _validation(
+        given.pop("validation_geo"), given.pop("validation_trainset"), skip_unusable
+    )
+    result = fitted(data=data, **given)  # the rest has the names of its arguments
+    _show(result)
+    print(f"wrote {out}: {FILES}")
+
+
+def _validation(geo: Any, trainset: Path | None, skip_unusable: bool) -> Any:
+    if not geo and trainset is None:
+        return None
+    if not geo or trainset is None:
+        raise typer.BadParameter(
+            "validation needs both its structures and its reference values",
+            param_hint="--validation-geo, --validation-trainset",
+        )
+    return read_data(geo, trainset, skip_unusable=skip_unusable)
+
+
+def _show(result: Any) -> None:
+    """What became of the fit."""
+    from ase_reaxff_jax.cli_fit_tables import show_uncertainty
+    from ase_reaxff_jax.cli_tables import console
+
     show(result.report, 10)
+    show_uncertainty(result.uncertainty, console())
     print(f"loss {result.loss:.6g} after {len(result.history)} evaluations", end="")
     print(" (interrupted)" if result.interrupted else "")
+    if result.validation is not None:
+        print(f"loss of the validation data {result.validation.loss:.6g}")
     if result.failures:
         print(f"{len(result.failures)} sets of parameters had no loss; the first: "
               f"{result.failures[0]}")  # fmt: skip
     for parameter in result.at_bounds:
         print(f"at a bound: {parameter.name or tuple(parameter.address)} "
               f"({parameter.low:g} to {parameter.high:g})")  # fmt: skip
-    print(f"wrote {out}: ffield_best, history.csv")
-
-
-def _data(geo: list[Path], trainset: Path, skip_unusable: bool) -> Any:
-    from ase_reaxff_jax.fit import TrainingSet
-
-    return TrainingSet.read(
-        geo=geo, trainset=trainset, on_unusable="warn" if skip_unusable else "error"
-    )
-
-
-def show(report: Any, largest: int) -> None:
-    """Prints the loss by kind, and the items that cost most."""
-    from ase_reaxff_jax.cli_tables import console, fixed, table
-
-    count: dict[str, int] = {}
-    for item in report.items:
-        count[item.kind] = count.get(item.kind, 0) + 1
-    made = table("Loss", "kind", ["items", "loss"])
-    for kind, value in report.by_kind().items():
-        made.add_row(kind, str(count[kind]), fixed(value, 2))
-    made.add_section()
-    made.add_row("total", str(len(report.items)), fixed(report.loss, 2))
-    out = console()
-    out.print(made)
-    if largest:
-        made = table("Largest", "item", ["reference", "value", "sigma", "loss"])
-        for item in report.largest(largest):
-            numbers = item.reference, item.value, item.sigma, item.contribution
-            made.add_row(item.name, *(fixed(x, 3) for x in numbers))
-        out.print(made)
-    if report.minimized:
-        print(f"{report.converged} of {report.minimized} structures were minimised to "
-              "the end")  # fmt: skip
-    for name, why in report.failed.items():
-        print(f"{name} was not: {why}")

@@ -20,8 +20,12 @@ from ase_reaxff_jax.bundled import UnknownForceFieldError, find
 from ase_reaxff_jax.errors import suggestion
 
 NOT_GIVEN = ("", "~", "null")
-SEVERAL = ("trajectory",)  # options that may be repeated; for others a list is a ramp
-PATHS = ("structure", "log", "bonds", "species", "picture", "checkpoint", "write_input")
+# Options that may be repeated; for others a list is a ramp.
+SEVERAL = ("trajectory", "geo", "validation_geo")
+PATHS = (
+    "structure", "log", "bonds", "species", "picture", "checkpoint", "write_input",
+    "trainset", "validation_trainset", "params", "out",
+)  # fmt: skip
 
 
 def from_file(context: Any, path: Path | None) -> Path | None:

@@ -1,14 +1,30 @@
 """The commands `fit` and `evaluate`, on files of the ReaxFF program."""
 
+import inspect
 from pathlib import Path
 
 import pytest
+import typer
 from ase.build import molecule
 
-from ase_reaxff_jax import cli, read_ffield
+from ase_reaxff_jax import cli, cli_input, read_ffield
 from ase_reaxff_jax.fit import TrainingSet
+from ase_reaxff_jax.fit import fit as fit_function
 from ase_reaxff_jax.fit.items import EnergyItem
 from ase_reaxff_jax.fit.structures import Structure
+
+OPTIONS = typer.main.get_command(cli.app).commands["fit"].params
+LINES = """\
+init_FF: cho
+geo: [geo]
+train_file: trainset.in
+params: params
+valid_geo_file: geo
+valid_file: trainset.in
+opt_method: L-BFGS-B
+num_steps: 9
+out_folder: fitted
+"""
 
 
 @pytest.fixture
@@ -60,3 +76,40 @@ def test_a_missing_structure_is_named_with_its_line(files, capsys):
     code, _, err = run(capsys, "evaluate", *files)
     assert code == 2
     assert "trainset.in" in err and "c" in err
+
+
+def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):
+    there = Path("there")
+    there.mkdir()
+    for name in ("geo", "trainset.in", "params"):
+        Path(name).rename(there / name)
+    (there / "fit.yaml").write_text(LINES)
+    words = ["fit", "--input", "there/fit.yaml", "--num_steps", 2, "--no-progress"]
+    code, out, err = run(capsys, *words, "--write-input", "used.yaml")
+    assert code == 0, err
+    assert "loss of the validation data" in out and "wrote there/fitted" in out
+    used = cli_input.read(Path("used.yaml"), OPTIONS)
+    given = ("ffield", "geo", "out", "optimizer", "steps", "start", "resume")
+    assert [used[name] for name in given] == [
+        "cho", ["there/geo"], "there/fitted", "L-BFGS-B", "2", "fixed", "false"
+    ]  # fmt: skip
+    code, _, err = run(capsys, *words)
+    assert code == 2 and "resume=True" in err
+    before = (there / "fitted" / "history.csv").read_text()
+    code, again, err = run(capsys, "fit", "-i", "used.yaml", "--resume")
+    assert code == 0, err
+    assert again == out
+    assert (there / "fitted" / "history.csv").read_text() == before
+    code, _, err = run(capsys, *words, "--resume", "--seed", 1)
+    assert code == 2 and "seed was 0 and is now 1" in err
+
+
+def test_every_argument_of_fit_is_an_option():
+    arguments = set(inspect.signature(fit_function).parameters)
+    assert arguments - {"data", "validation"} <= {option.name for option in OPTIONS}
+
+
+def test_validation_without_reference_values_is_refused(files, capsys):
+    words = ["--params", "params", "--out", "fitted", "--validation-geo", "geo"]
+    code, _, err = run(capsys, "fit", *files, *words)
+    assert code == 2 and "--validation-trainset" in err
