@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,28 @@ def summary_picture(
     Raises:
         InputError: matplotlib is not installed, or there is no row or no sample.
     """
+    time = _column(rows, "time_fs")
+    if not len(time) or not history.steps:
+        raise InputError(
+            f"a picture needs a row and a sample of molecules, there are {len(time)} "
+            f"rows and {len(history.steps)} samples"
+        )
+    with page(path, 7.2, 7.2) as figure:
+        panels: Any = figure.subplots(
+            3, sharex=True, gridspec_kw={"height_ratios": (1, 1, 1.5)}
+        )
+        _draw(figure, panels, rows, history)
+
+
+@contextmanager
+def page(path: str | os.PathLike, width: float, height: float) -> Iterator[Any]:
+    """An empty figure of this size in inches, in the style of all pictures.
+
+    It is written as a PNG at the end.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,19 +76,10 @@ def summary_picture(
         raise InputError(
             "a picture needs matplotlib: pip install 'ase-reaxff-jax[plot]'"
         ) from error
-    time = _column(rows, "time_fs")
-    if not len(time) or not history.steps:
-        raise InputError(
-            f"a picture needs a row and a sample of molecules, there are {len(time)} "
-            f"rows and {len(history.steps)} samples"
-        )
     with rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 7.2), dpi=150, layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
-        panels: Any = figure.subplots(
-            3, sharex=True, gridspec_kw={"height_ratios": (1, 1, 1.5)}
-        )
-        _draw(figure, panels, rows, history)
+        yield figure
         figure.savefig(path, format="png")
 
 

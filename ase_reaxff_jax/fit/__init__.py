@@ -7,19 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ase_reaxff_jax.fit.covariance import uncertainty
     from ase_reaxff_jax.fit.driver import FitResult, fit
-    from ase_reaxff_jax.fit.evaluation import Report, evaluate
+    from ase_reaxff_jax.fit.error_bars import Uncertainty
+    from ase_reaxff_jax.fit.evaluation import evaluate
     from ase_reaxff_jax.fit.parameters import Parameter, read_params, write_params
+    from ase_reaxff_jax.fit.report import Report
     from ase_reaxff_jax.fit.training_set import TrainingSet
 
 _HOMES = {
     "FitResult": "driver",
     "Parameter": "parameters",
-    "Report": "evaluation",
+    "Report": "report",
     "TrainingSet": "training_set",
+    "Uncertainty": "error_bars",
     "evaluate": "evaluation",
     "fit": "driver",
     "read_params": "parameters",
+    "uncertainty": "covariance",
     "write_params": "parameters",
 }
 
@@ -28,9 +33,11 @@ __all__ = [
     "Parameter",
     "Report",
     "TrainingSet",
+    "Uncertainty",
     "evaluate",
     "fit",
     "read_params",
+    "uncertainty",
     "write_params",
 ]
 
