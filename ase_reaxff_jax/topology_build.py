@@ -157,42 +157,50 @@ def _torsions(
     directed: Directed, i, j_atom, shift, bound, species, rows: Rows
 ) -> dict[str, np.ndarray]:
     """Each chain of three bonds once; not those that close to a ring of three."""
-    bonds = len(i)
     strongest = np.zeros(len(species))
     np.maximum.at(strongest, directed.origin, directed.bound)
-    centre = np.flatnonzero(bound > BODY_ORDER)
+    # Most chains may have no row: what no atom at its ends can complete goes early.
+    exists = rows.torsion >= 0
+    central = exists.any(axis=(0, 3))[species[i], species[j_atom]]
+    centre = np.flatnonzero(central & (bound > BODY_ORDER))
 
     # i-j of each central bond j-k: the strongest bond k-l must suffice.
     owner, first = directed.of(i[centre])
     centre = centre[owner]
+    ends = species[directed.end[first]], species[i[centre]], species[j_atom[centre]]
     pair = bound[centre] * directed.bound[first]
     kept = (
         (directed.number[first] != centre)
         & (directed.bound[first] > BODY_ORDER)
         & (pair * strongest[j_atom[centre]] > BODY_ORDER)
+        & exists.any(axis=3)[ends]
     )
     centre, first, pair = centre[kept], first[kept], pair[kept]
 
     owner, last = directed.of(j_atom[centre])
     product = pair[owner] * directed.bound[last]
     kept = (product > BODY_ORDER) & (directed.bound[last] > BODY_ORDER)
+    kept &= directed.number[last] != centre[owner] + len(i)  # from k back to j
     owner, last = owner[kept], last[kept]
     centre, first = centre[owner], first[owner]
 
-    way = directed.shift[first] - shift[centre] - directed.shift[last]
-    same_image = (directed.end[first] == directed.end[last]) & ~way.any(axis=1)
-    types = tuple(
-        species[atom]
-        for atom in (directed.end[first], i[centre], j_atom[centre], directed.end[last])
-    )
-    row = rows.torsion[types]
-    back = centre + bonds  # the directed bond from k to j
-    kept = (directed.number[last] != back) & ~same_image & (row >= 0)
+    row = rows.torsion[
+        species[directed.end[first]],
+        species[i[centre]],
+        species[j_atom[centre]],
+        species[directed.end[last]],
+    ]
+    kept = np.flatnonzero(row >= 0)
+    first, centre, last, row = first[kept], centre[kept], last[kept], row[kept]
+    same = np.flatnonzero(directed.end[first] == directed.end[last])
+    way = directed.shift[first[same]] - shift[centre[same]] - directed.shift[last[same]]
+    ring = np.zeros(len(row), bool)
+    ring[same] = ~way.any(axis=1)
     return dict(
-        first=directed.number[first[kept]],
-        centre=centre[kept],
-        last=directed.number[last[kept]],
-        row=row[kept],
+        first=directed.number[first[~ring]],
+        centre=centre[~ring],
+        last=directed.number[last[~ring]],
+        row=row[~ring],
     )
 
 
