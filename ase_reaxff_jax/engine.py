@@ -90,9 +90,9 @@ class Engine:
             return float(atoms.get_initial_charges().sum())
         return self.settings.charge
 
-    def alike(self, structures: list[Atoms]) -> list[System]:
+    def alike(self, structures: list[Atoms], room: int | None = None) -> list[System]:
         """Structures as the kernel takes them, all padded to the same size."""
-        room = atoms_room(max(map(len, structures)))
+        room = room or atoms_room(max(map(len, structures)))
         return [self.system(atoms, room) for atoms in structures]
 
     def system(self, atoms: Atoms, room: int | None = None) -> System:

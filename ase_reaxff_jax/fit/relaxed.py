@@ -1,7 +1,6 @@
 """Minimisation of the structures of a training set, each from where it was last."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +14,9 @@ from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.md.minimizers.batch import End, Start, minimized
+from ase_reaxff_jax.md.minimizers.restraints import Restraint
+from ase_reaxff_jax.threads import side_by_side
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 FMAX = 0.02  # eV/Å
@@ -51,33 +53,42 @@ class Relaxation:
                 if structure.minimize:
                     groups[n, _cell(structure), bool(structure.restraints)].append(k)
         self.groups = [(key[1], members) for key, members in groups.items()]
-        self._rooms: list[dict[str, int]] = [{} for _ in self.groups]
+        found = [sample.clusters[key[0]] for key in groups]
+        self._rooms = [dict(cluster.room) for cluster in found]
+        self._sizes = [cluster.atoms for cluster in found]
         self._atoms = {k: _atoms(sample.structures[k])
                        for _, members in self.groups for k in members}  # fmt: skip
 
     def __call__(self, force_field: ForceField) -> Relaxed:
         """Minimises all of them with this force field."""
-        from ase_reaxff_jax.md.minimizers.batch import minimized
-
         engine = Engine(force_field, sampling.SETTINGS)
         converged = np.zeros(len(self.sample.structures), bool)
         failed: dict[int, str] = {}
-        for (cell, members), room in zip(self.groups, self._rooms, strict=True):
-            found = minimized(
-                engine,
-                [self._placed(k) for k in members],
-                most_steps=[self._steps(k) for k in members],
-                fmax=[self.fmax] * len(members),
-                restraints=self._restraints(members),
-                cell=cell,
-                room=room,
-            )
-            converged[members] = found.converged
-            for n, k in enumerate(members):
-                self.sample.move(k, found.positions[n], found.cells[n])
-                if found.failed[n]:
-                    failed[k] = found.failed[n]
+
+        def together(group, room: dict[str, int], size: int) -> list[End]:
+            cell, members = group
+            starts = [self._start(k) for k in members]
+            return minimized(engine, starts, room=room, size=size, cell=cell)
+
+        ends = side_by_side(together, self.groups, self._rooms, self._sizes)
+        for (_, members), found in zip(self.groups, ends, strict=True):
+            for k, end in zip(members, found, strict=True):
+                self.sample.move(k, end.positions, end.cell)
+                self.sample.learnt[k] = end.memory
+                converged[k] = end.converged
+                if end.failed:
+                    failed[k] = end.failed
         return Relaxed(converged, failed)
+
+    def _start(self, k: int) -> Start:
+        given = self.sample.structures[k].restraints
+        return Start(
+            atoms=self._placed(k),
+            most_steps=self._steps(k),
+            fmax=self.fmax,
+            restraints=[in_driver_units(r) for r in given],
+            memory=self.sample.learnt.get(k),
+        )
 
     def _placed(self, k: int) -> Atoms:
         atoms, system = self._atoms[k], self.sample.systems[k]
@@ -90,17 +101,9 @@ class Relaxation:
         own = self.sample.structures[k].most_steps
         return self.most_steps if own is None else own
 
-    def _restraints(self, members: Sequence[int]):
-        given = [self.sample.structures[k].restraints for k in members]
-        if not any(given):
-            return None
-        return [[in_driver_units(r) for r in restraints] for restraints in given]
 
-
-def in_driver_units(restraint: Given):
+def in_driver_units(restraint: Given) -> Restraint:
     """A restraint in eV, Å and radians, as the minimiser takes it."""
-    from ase_reaxff_jax.md.minimizers.restraints import Restraint
-
     angular = restraint.kind != "bond"
     return Restraint(
         atoms=restraint.atoms,

@@ -26,6 +26,7 @@ from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
+from ase_reaxff_jax.threads import side_by_side
 
 LOG = logging.getLogger("ase_reaxff_jax")
 SETTINGS = Settings(
@@ -73,6 +74,7 @@ class Sample:
         engine = Engine(force_field, SETTINGS)
         self.form = engine.form
         self.renewals = 0
+        self.learnt: dict[int, dict] = {}  # what their minimisations remember
         with scope("float64"):
             self.systems = [_system(engine, s, n) for s, n in
                             zip(self.structures, self.counts, strict=True)]  # fmt: skip
@@ -147,6 +149,7 @@ class Sample:
         for k, structure in enumerate(self.structures):
             atoms = structure.atoms
             self.move(k, atoms.positions, kernel_cell(atoms))
+        self.learnt.clear()
 
     def options(self, cluster: Cluster, engine: Engine):
         """Static options of a cluster's programs."""
@@ -160,11 +163,14 @@ class Sample:
         """
         engine = Engine(force_field, SETTINGS)
         found: dict[int, Measured] = {}
-        with scope("float64"):
-            for cluster in self.clusters:
+
+        def together(cluster: Cluster) -> None:
+            with scope("float64"):
                 results = self._measure(engine, cluster, slopes)
-                for k, member in enumerate(cluster.members):
-                    found[member] = jax.tree.map(lambda x, k=k: x[k], results)
+            for k, member in enumerate(cluster.members):
+                found[member] = jax.tree.map(lambda x, k=k: x[k], results)
+
+        side_by_side(together, self.clusters)
         return [
             _without_padding(found[k], count) for k, count in enumerate(self.counts)
         ]

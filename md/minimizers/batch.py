@@ -1,4 +1,4 @@
-"""Many structures minimised together, again and again with other parameters."""
+"""Many structures minimised, again and again with other parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,79 +9,121 @@ import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, SCFError
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from ase_reaxff_jax import report
 from ase_reaxff_jax.engine import Engine
-from ase_reaxff_jax.md.loop import DeviceLists
 from ase_reaxff_jax.md.minimizers.cell import Cell
 from ase_reaxff_jax.md.minimizers.restraints import Restraint
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.md.state import State
 from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.threads import side_by_side
 
 
 @dataclass(frozen=True)
-class Minimized:
-    """Where the minimisations of some structures have led."""
+class Start:
+    """From where one structure is minimised, and how far."""
 
-    positions: list[Float[np.ndarray, "_ 3"]]  # Å
-    cells: list[Float[np.ndarray, "3 3"]]  # Å
-    converged: Bool[np.ndarray, " structures"]
-    steps: Int[np.ndarray, " structures"]
-    failed: list[str]  # why a structure went no further; empty where nothing failed
-    states: State  # on the device, stacked; `result` is that of ReaxFF alone
-    lists: DeviceLists  # that cover them
+    atoms: Atoms  # not changed; constraints hold, as in `relax`
+    most_steps: int
+    fmax: float | int  # eV/Å
+    restraints: Sequence[Restraint] = ()  # eV, Å and radians
+    memory: dict | None = None  # of an earlier minimisation nearby; None: nothing known
+
+
+@dataclass(frozen=True)
+class End:
+    """Where the minimisation of one structure has led."""
+
+    positions: Float[np.ndarray, "atoms 3"]  # Å
+    cell: Float[np.ndarray, "3 3"]  # Å
+    converged: bool
+    steps: int
+    failed: str  # why it went no further; empty where nothing failed
+    energy: float  # of ReaxFF alone, kcal/mol
+    memory: dict  # for the next one
 
 
 def minimized(
     engine: Engine,
-    structures: list[Atoms],
+    starts: Sequence[Start],
     *,
-    most_steps: Sequence[int],
-    fmax: Sequence[float | int],
-    restraints: Sequence[Sequence[Restraint]] | None = None,
+    room: dict[str, int],
+    size: int | None = None,
     cell: Cell = "fixed",
     optimizer: str = "lbfgs",
-    room: dict[str, int] | None = None,
-) -> Minimized:
-    """Minimises structures of at most 256 atoms, all in one device program.
+    together: int | None = None,
+) -> list[End]:
+    """Minimises structures of at most 256 atoms, each with the same program.
 
-    All are padded to the largest, so that it pays to pass structures of similar size.
-    A call compiles anew only where the number of structures, their padded size, the
-    room in their lists or that of the restraints differs from all earlier calls: for
-    other parameters make another `Engine`, for a warm start change the positions of the
-    structures, and pass the same `room` each time.
+    On a CPU they are minimised one by one, by as many threads as there are cores: small
+    structures gain less from being computed side by side than they lose by waiting for
+    the slowest. Other devices take all of them at once.
+
+    A call compiles anew only where `room`, `size` or the number of structures side by
+    side differs from all earlier calls: for other parameters make another `Engine`, for
+    a warm start change the positions, and pass the same `room` each time.
 
     Args:
         engine: The force field and its settings.
-        structures: From where to go; not changed. Constraints hold, as in `relax`.
-        most_steps: Of each structure.
-        fmax: Of each structure, eV/Å.
-        restraints: Of each structure, in eV, Å and radians. They add to the energy that
-            is minimised, not to that of `states`.
+        starts: The structures. Restraints add to what is minimised, not to `energy`.
+        room: In each list, to begin with. It grows in place.
+        size: To so many atoms each structure is padded; None: to a usual size.
         cell: "fixed", "free" or "isotropic".
         optimizer: "lbfgs" or "fire".
-        room: In each list, at first; it grows in place. None: what is needed.
+        together: How many structures are computed side by side; None: see above.
 
     Raises:
         InputError: a structure cannot be used, or two of its atoms are too close.
     """
-    request = Request(
-        optimizer=optimizer, fmax=fmax, most_steps=most_steps, cell=cell,
-        restraints=restraints,
-    )  # fmt: skip
-    room = {} if room is None else room
+    if together is None:
+        together = 1 if _on_cpu(engine) else len(starts)
+    restrained = max((len(start.restraints) for start in starts), default=0)
+    parts = [starts[k : k + together] for k in range(0, len(starts), together)]
+    rooms = [dict(room) for _ in parts]
+
+    def part(starts: Sequence[Start], room: dict[str, int]) -> list[End]:
+        request = Request(
+            optimizer=optimizer, cell=cell,
+            fmax=[start.fmax for start in starts],
+            most_steps=[start.most_steps for start in starts],
+            memories=[start.memory for start in starts],
+            restraints=[start.restraints for start in starts] if restrained else None,
+            most_restraints=restrained,
+        )  # fmt: skip
+        return _minimized(engine, starts, request, room, size)
+
+    found = side_by_side(part, parts, rooms)
+    for one in rooms:
+        room |= {name: max(size, room.get(name, 0)) for name, size in one.items()}
+    return [end for ends in found for end in ends]
+
+
+def _on_cpu(engine: Engine) -> bool:
+    device = engine.device
+    platform = jax.default_backend() if device is None else device.platform
+    return platform == "cpu"
+
+
+def _minimized(
+    engine: Engine,
+    starts: Sequence[Start],
+    request: Request,
+    room: dict[str, int],
+    size: int | None,
+) -> list[End]:
+    """Minimises some structures side by side."""
     with scope(engine.settings.dtype, engine.device):
         relaxation = simulation_of(
-            engine, [atoms.copy() for atoms in structures], request,
-            batched=True, room=room, kind=_OneByOne,
+            engine, [start.atoms.copy() for start in starts], request,
+            batched=True, room=room, size=size, kind=_OneByOne,
         )  # fmt: skip
     assert isinstance(relaxation, _OneByOne)
     relaxation.start()
-    relaxation.advance(max(most_steps))
-    return _outcome(relaxation, fmax)
+    relaxation.advance(max(request.most_steps))
+    return _ends(relaxation, request)
 
 
 class _OneByOne(Simulation):
@@ -116,19 +158,20 @@ class _OneByOne(Simulation):
             )
 
 
-def _outcome(relaxation: _OneByOne, fmax: Sequence[float | int]) -> Minimized:
-    state, structures = jax.device_get(relaxation.state), relaxation.structures
-    pairs = list(zip(structures, state.positions, state.cell, strict=True))
-    good = np.array([not reason for reason in relaxation.reasons])
-    return Minimized(
-        positions=[np.array(x[: len(atoms)], float) for atoms, x, _ in pairs],
-        cells=[
-            np.where(atoms.pbc[:, None], cell, atoms.cell.array).astype(float)
-            for atoms, _, cell in pairs
-        ],
-        converged=(state.bath.largest <= np.asarray(fmax)) & good,
-        steps=np.maximum(state.bath.steps, 0),
-        failed=relaxation.reasons,
-        states=relaxation.state,
-        lists=relaxation.lists,
-    )
+def _ends(relaxation: _OneByOne, request: Request) -> list[End]:
+    states = jax.device_get(relaxation.state)
+    ends = []
+    for k, atoms in enumerate(relaxation.structures):
+        state = jax.tree.map(lambda x, k=k: x[k], states)
+        failed = relaxation.reasons[k]
+        cell = np.where(atoms.pbc[:, None], state.cell, atoms.cell.array)
+        ends.append(End(
+            positions=np.array(state.positions[: len(atoms)], float),
+            cell=cell.astype(float),
+            converged=bool(state.bath.largest <= request.fmax[k]) and not failed,
+            steps=max(int(state.bath.steps), 0),
+            failed=failed,
+            energy=float(state.result.energy),
+            memory=state.bath.memory,
+        ))  # fmt: skip
+    return ends

@@ -43,6 +43,12 @@ class LBFGS(Minimizer):
             halvings=np.zeros((), np.int32),  # of it
         )
 
+    def recalled(self, memory: dict) -> dict:
+        """The curvature, which other parameters change little, and no step."""
+        kept = ("steps", "changes", "inverse")
+        fresh = self.memory(memory["step"])
+        return fresh | {name: np.asarray(memory[name]) for name in kept}
+
     def step(self, progress: Progress, limited) -> tuple[Float[Array, "rows 3"], dict]:
         """A quasi-Newton step, one along the force, or half of the last one back."""
         memory, rounding = progress.memory, 100 * jnp.finfo(progress.energy.dtype).eps
@@ -87,11 +93,13 @@ def _with_last_step(memory: dict, gradient: Float[Array, "rows 3"]) -> dict:
     def pushed(old, new):
         return jnp.concatenate([old[1:], new[None]])
 
-    return memory | dict(
+    known = memory | dict(
         steps=pushed(memory["steps"], step),
         changes=pushed(memory["changes"], change),
         inverse=jnp.where(good, pushed(memory["inverse"], newest), 0.0),
     )
+    first = ~jnp.any(step)
+    return jax.tree.map(lambda old, new: jnp.where(first, old, new), memory, known)
 
 
 def _newton(memory: dict, gradient: Float[Array, "rows 3"]) -> Float[Array, "rows 3"]:

@@ -34,6 +34,8 @@ class Request:
     )
     pressure_GPa: float | int = 0.0
     restraints: Sequence[Sequence[Restraint]] | None = None  # of each structure
+    most_restraints: int = 0  # room for those of one structure, at least
+    memories: Sequence[dict | None] | None = None  # of earlier minimisations
 
 
 def simulation_of(
@@ -43,17 +45,19 @@ def simulation_of(
     *,
     batched: bool,
     room: dict[str, int] | None = None,
+    size: int | None = None,
     kind: type[Simulation] = Simulation,
 ) -> Simulation:
     """The relaxation before its first forces; inside the engine's precision."""
     minimizer = _minimizer(engine, structures, request)
-    systems = engine.alike(structures)
+    systems = engine.alike(structures, size)
     goals, states = [], []
     for k, (atoms, system) in enumerate(zip(structures, systems, strict=True)):
         goals.append(_goal(engine, atoms, system, request, k))
         rest = np.zeros((len(atoms), 3))
         state = preparation.first_state(atoms, system, rest, engine, minimizer)
-        bath = minimizer.start(np.asarray(system.positions))
+        memory = request.memories[k] if request.memories else None
+        bath = minimizer.start(np.asarray(system.positions), memory)
         states.append(replace(state, bath=bath))
     return kind(
         engine, structures, states, preparation.fixed_of(systems, list(goals)),
@@ -92,7 +96,8 @@ def _goal(
     if request.restraints is not None:
         restraints = Restraints.of(
             request.restraints[k], atoms=len(atoms),
-            room=max(map(len, request.restraints)), dtype=system.positions.dtype,
+            room=max(request.most_restraints, *map(len, request.restraints)),
+            dtype=system.positions.dtype,
         )  # fmt: skip
     return Goal(
         masses=array(np.ones(size)),

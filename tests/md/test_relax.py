@@ -17,7 +17,7 @@ from ase_reaxff_jax.errors import AtomsTooCloseError
 from ase_reaxff_jax.md import SimulationBlewUp, relax
 from ase_reaxff_jax.md.loop import compilations
 from ase_reaxff_jax.md.minimizers import cell as coordinates
-from ase_reaxff_jax.md.minimizers.batch import minimized
+from ase_reaxff_jax.md.minimizers.batch import Start, minimized
 from ase_reaxff_jax.md.minimizers.goal import Goal
 from ase_reaxff_jax.md.minimizers.restraints import Restraint, Restraints
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
@@ -253,44 +253,60 @@ def test_restraints_measure_as_ase_does_and_push_downhill():
         assert np.isfinite(jax.grad(lined.energy)(straight)).all()
 
 
-def test_minimisations_hold_restraints_and_do_not_recompile_for_other_parameters(calc):
+@pytest.mark.parametrize("together", [1, 2])
+def test_minimisations_hold_restraints_and_do_not_recompile_for_other_parameters(
+    calc, together
+):
     structures = [rattled("H2O"), rattled("CH4")]
+    starts = [
+        Start(structures[0], 200, 1e-3, [Restraint((0, 1), 1.3, 20.0, 10.0)]),
+        Start(structures[1], 3, 1e-3),
+    ]
     room: dict = {}
-    options = dict(
-        most_steps=[200, 3], fmax=[1e-3, 1e-3], room=room,
-        restraints=[[Restraint((0, 1), 1.3, 20.0, 10.0)], []],
-    )  # fmt: skip
-    found = minimized(calc.engine, structures, **options)
-    assert found.converged.tolist() == [True, False] and found.steps[1] == 3
+    minimized(calc.engine, starts, room=room, together=together)  # finds the room
+    first, second = minimized(calc.engine, starts, room=room, together=together)
+    assert first.converged and not second.converged and second.steps == 3
     held, free = structures[0].copy(), quiet(structures[0], calc).atoms
-    held.positions, held.calc = found.positions[0], calc
+    held.positions, held.calc = first.positions, calc
     assert held.get_distance(0, 1) > free.get_distance(0, 1) + 0.1
     assert largest_force(held) > 1.0  # of ReaxFF alone
-    energy = float(found.states.result.energy[0]) * 0.0433641
+    energy = first.energy * 0.0433641
     assert energy == pytest.approx(held.get_potential_energy(), rel=1e-6)
 
     before = compilations()
-    again = minimized(
-        JaxReaxFF(calc.force_field.replace("atom O eta", 9.0)).engine,
-        structures,
-        **options,
-    )
+    other = JaxReaxFF(calc.force_field.replace("atom O eta", 9.0)).engine
+    again = minimized(other, starts, room=room, together=together)
     assert compilations() == before
-    assert float(again.states.result.energy[0]) != float(found.states.result.energy[0])
+    assert again[0].energy != first.energy
+
+
+def test_a_minimisation_that_remembers_needs_fewer_steps(calc):
+    atoms, room = rattled("CH3CH2OH"), {}
+    (first,) = minimized(calc.engine, [Start(atoms, 500, 1e-3)], room=room)
+    atoms.positions = first.positions
+    other = JaxReaxFF(calc.force_field.replace("bond C H De_s", 170.0)).engine
+    starts = [Start(atoms, 500, 1e-3), Start(atoms, 500, 1e-3, memory=first.memory)]
+    fresh, warm = minimized(other, starts, room=room)
+    assert fresh.converged and warm.converged
+    assert warm.steps < 0.8 * fresh.steps
+    assert warm.energy == pytest.approx(fresh.energy, abs=1e-3)
 
 
 def test_atoms_that_are_pulled_together_are_an_error_or_fail_alone(calc):
-    pull = [[Restraint((1, 2), 0.0, 300.0, 0.3)], []]
+    pull = [Restraint((1, 2), 0.0, 300.0, 0.3)]
     structures = [rattled("H2O"), rattled("CH4")]
-    options = dict(most_steps=[200, 200], fmax=[0.1, 0.1], restraints=pull)
-    found = minimized(calc.engine, structures, **options)
-    assert found.converged.tolist() == [False, True]
-    assert "closer than" in found.failed[0] and not found.failed[1]
+    starts = [Start(structures[0], 200, 0.1, pull), Start(structures[1], 200, 0.1)]
+    first, second = minimized(calc.engine, starts, room={}, together=2)
+    assert not first.converged and second.converged
+    assert "closer than" in first.failed and not second.failed
     last = structures[0].copy()
-    last.positions = found.positions[0]
+    last.positions = first.positions
     assert 0.3 <= last.get_distance(1, 2) < 0.7
 
-    request = Request(optimizer="lbfgs", **options)
+    request = Request(
+        optimizer="lbfgs", most_steps=[200, 200], fmax=[0.1, 0.1],
+        restraints=[pull, []],
+    )  # fmt: skip
     with scope("float64"):
         relaxation = simulation_of(calc.engine, structures, request, batched=True)
     with pytest.raises(
@@ -304,10 +320,9 @@ def test_atoms_that_are_pulled_together_are_an_error_or_fail_alone(calc):
 def test_a_structure_without_an_energy_does_not_stop_the_others(calc):
     engine = JaxReaxFF(calc.force_field.replace("atom O eta", 0.5)).engine
     structures = [rattled("H2O"), rattled("CH4")]
-    found = minimized(
-        engine, structures, most_steps=[50] * 2, fmax=[0.1] * 2,
-        restraints=[[Restraint((0, 1), 1.0, 1.0, 1.0)], []],
-    )  # fmt: skip
-    assert found.converged.tolist() == [False, True]
-    assert "positive definite" in found.failed[0] and not found.failed[1]
-    assert (found.positions[0] == structures[0].positions).all()
+    weak = [Restraint((0, 1), 1.0, 1.0, 1.0)]
+    starts = [Start(structures[0], 50, 0.1, weak), Start(structures[1], 50, 0.1)]
+    first, second = minimized(engine, starts, room={})
+    assert not first.converged and second.converged
+    assert "positive definite" in first.failed and not second.failed
+    assert (first.positions == structures[0].positions).all()
