@@ -106,6 +106,7 @@ def test_the_largest_water_is_the_one_before_it_eight_times():
     assert atoms.get_temperature() == pytest.approx(300, rel=0.02)
 
 
+@pytest.mark.long
 def test_a_batch_and_single_runs_arrive_at_the_same_energies(capsys):
     batch.main(["--molecule", "H2O", "--count", "3", "--steps", "20"])
     printed = capsys.readouterr().out

@@ -6,6 +6,8 @@ from ase.io import read
 
 from ase_reaxff_jax import demo, demo_reaction
 
+pytestmark = pytest.mark.xdist_group("demo")  # it runs once
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):

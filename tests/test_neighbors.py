@@ -120,7 +120,7 @@ def test_one_atom_and_its_images(edge):
     same(found, brute_force(positions, cell, REACH.far + SKIN))
 
 
-@pytest.mark.parametrize("distance", [None, 50.0, 1e4, 1e7])
+@pytest.mark.parametrize("distance", [None, 50.0, 1e4, 1e5])
 def test_without_pairs_the_lists_are_padding(distance):
     positions = np.zeros((1, 3)) if distance is None else np.eye(3)[:2] * distance
     neighbors, nearest = build(

@@ -27,6 +27,10 @@ from ase_reaxff_jax.settings import Settings
 STEP = 2e-5  # times 1 + |value|
 SECTIONS = ("general", "atom", "bond", "off_diagonal", "angle", "torsion",
             "hydrogen_bond")  # fmt: skip
+TOGETHER = [  # both tests of a force field in one process: they share what is compiled
+    pytest.param(name, marks=pytest.mark.xdist_group(f"gradients-{name}"))
+    for name in ("cho", "lg")
+]
 INCOMPARABLE = 0.02  # of all numbers: their differences cross a switch of the form
 SETTINGS = dict(
     charge=0.0, charge_model="eem", charge_tolerance=1e-12, charge_response=True,
@@ -176,7 +180,7 @@ def noise(step):
     return 1e-11 / step + 1e-7
 
 
-@pytest.mark.parametrize("name", ["cho", "lg"])
+@pytest.mark.parametrize("name", TOGETHER)
 def test_the_gradient_by_every_number_is_that_of_differences(name):
     found = gradient_and_differences(name)
     assert all(np.isfinite(values).all() for values in found.values())
@@ -191,7 +195,7 @@ def test_the_gradient_by_every_number_is_that_of_differences(name):
     assert len(switched) <= INCOMPARABLE * len(found), switched
 
 
-@pytest.mark.parametrize("name", ["cho", "lg"])
+@pytest.mark.parametrize("name", TOGETHER)
 def test_every_number_that_is_read_matters_and_no_other(name):
     found = gradient_and_differences(name)
     silent = {label for label, (gradient, *_) in found.items() if gradient == 0.0}

@@ -118,7 +118,9 @@ def test_energies_and_forces_are_those_of_the_calculator():
     assert report.minimized == 0
 
 
-@pytest.mark.parametrize("optimizer", ["least-squares", "lbfgs"])
+@pytest.mark.parametrize(
+    "optimizer", ["least-squares", pytest.param("lbfgs", marks=pytest.mark.long)]
+)
 def test_parameters_behind_the_data_are_found_again(optimizer, tmp_path):
     names = ["bond H O De_s", "bond H O p_be1"]
     chosen = parameters(names)

@@ -104,7 +104,7 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("kills", "steps"),
     [
-        pytest.param(5, 1000, marks=pytest.mark.slow),
+        pytest.param(3, 800, marks=pytest.mark.slow),
         pytest.param(50, 12_000, marks=pytest.mark.long),
     ],
 )
