@@ -161,7 +161,7 @@ def _torsions(
     np.maximum.at(strongest, directed.origin, directed.bound)
     # Most chains may have no row: what no atom at its ends can complete goes early.
     exists = rows.torsion >= 0
-    central = exists.any(axis=(0, 3))[species[i], species[j_atom]]
+    central = np.any(exists, axis=(0, 3))[species[i], species[j_atom]]
     centre = np.flatnonzero(central & (bound > BODY_ORDER))
 
     # i-j of each central bond j-k: the strongest bond k-l must suffice.
@@ -173,7 +173,7 @@ def _torsions(
         (directed.number[first] != centre)
         & (directed.bound[first] > BODY_ORDER)
         & (pair * strongest[j_atom[centre]] > BODY_ORDER)
-        & exists.any(axis=3)[ends]
+        & np.any(exists, axis=3)[ends]
     )
     centre, first, pair = centre[kept], first[kept], pair[kept]
 
