@@ -5,6 +5,7 @@ from rich.console import Console
 
 from ase_reaxff_jax.cli_tables import fixed, table
 from ase_reaxff_jax.fit.error_bars import Uncertainty
+from ase_reaxff_jax.fit.pictures import short
 
 PAIRS = 5  # of correlated parameters
 STRONG = 0.9  # correlation from which a pair is shown
@@ -24,7 +25,7 @@ def show_uncertainty(uncertainty: Uncertainty, out: Console) -> None:
         held = f"{sensitivity.kinds[main]} {100 * shares[main, k]:.0f} %"
         made.add_row(
             name, f"{uncertainty.values[k]:.6g}",
-            f"{error:.2g}" + " (loose)" * (word == "loose")
+            short(error) + " (loose)" * (word == "loose")
             if np.isfinite(error) else word,
             f"{curvatures[k]:.3g}", held if shares[main, k] > 0 else "",
         )  # fmt: skip

@@ -44,7 +44,7 @@ def parity_picture(
     across = min(ACROSS, max(1, len(kinds)))
     down = max(1, math.ceil(len(kinds) / across))
     with page(path, 3.6 * across, 4.3 * down) as figure:
-        figure.get_layout_engine().set(h_pad=0.15)  # inches, between names and titles
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.15)  # inches
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for axes, (kind, found) in zip(panels, kinds.items(), strict=False):
             _draw_parity(axes, kind, found)
@@ -74,7 +74,7 @@ def _draw_parity(axes, kind: str, found: Sequence[tuple[ItemResult, float]]) -> 
     unit = found[0][0].unit
     number = f"{len(found)} item" + "s" * (len(found) > 1)
     axes.set(
-        xlim=ends, ylim=ends, aspect="equal", title=f"{kind}, {number}",
+        xlim=ends, ylim=ends, box_aspect=1, title=f"{kind}, {number}",
         xlabel=f"reference ({unit})", ylabel=f"value ({unit})",
     )  # fmt: skip
     axes.locator_params(nbins=5)
@@ -114,6 +114,7 @@ def history_picture(path: Path, history: Sequence[Step]) -> None:
         if np.nanmin(loss, initial=np.inf) > 0:
             axes.set_yscale("log")
         axes.set(xlabel="evaluation", ylabel="loss")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if len(trials) <= len(COLOURS):
             axes.legend(
                 loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, ncols=4
@@ -146,7 +147,7 @@ def parameters_picture(
             colour = BOUND_COLOUR if glued else COLOURS[0]
             axes.plot([begin[k], end[k]], [row, row], color=colour, lw=0.9, alpha=0.6)
             axes.errorbar(end[k], row, xerr=bars[k], fmt="o", ms=5, color=colour,
-                          elinewidth=2.2, zorder=3)  # fmt: skip
+                          ecolor=(colour, 0.4), elinewidth=2.2, zorder=3)  # fmt: skip
         axes.plot(begin[order], range(len(order)), "o", ms=5, mfc="white", color=BLACK)
         _label_rows(axes, uncertainty, order)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.7, len(order) - 0.3))
@@ -172,5 +173,10 @@ def _label_rows(axes, uncertainty: Uncertainty, order) -> None:
 def _value(uncertainty: Uncertainty, k: Any) -> str:
     """Value and error of a parameter, or why it has none."""
     value, error = uncertainty.values[k], uncertainty.standard_errors[k]
-    after = f"± {error:.2g}" if np.isfinite(error) else f"({uncertainty.status[k]})"
+    after = f"± {short(error)}" if np.isfinite(error) else f"({uncertainty.status[k]})"
     return f"{value:.5g} {after}"
+
+
+def short(error: float) -> str:
+    """Two digits, without an exponent where that is readable."""
+    return f"{float(f'{error:.2g}'):g}"
