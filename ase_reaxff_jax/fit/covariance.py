@@ -26,7 +26,8 @@ from ase_reaxff_jax.fit.sensitivity import sensitivity_of
 from ase_reaxff_jax.fit.training_set import TrainingSet
 from ase_reaxff_jax.forcefield import ForceField
 
-NEAR = 1e-4  # of its range: nearer to a bound a parameter is at it
+AT = 1e-4  # of its range: nearer to a bound a parameter is at it
+NEAR = 0.01  # of its range: so is one that is nearer and goes on towards the bound
 SHOWN = 0.1  # parts of a direction that are named
 
 
@@ -88,7 +89,8 @@ def uncertainty_of(
     matrix = (weight / loss.sigma)[:, None] * jacobian
     residuals = weight * loss.deviations(outcome.values)
     usable = np.isfinite(residuals) & np.isfinite(matrix).all(axis=1)
-    held = at_bounds(values, selection)
+    slope = np.nan_to_num(loss.slopes(outcome.values)[:, None] * jacobian).sum(axis=0)
+    held = _at_bounds((values - selection.low) / width, slope)
     silent = _silent(matrix[usable], cutoff) & ~held
     free = ~(held | silent)
     found = determine(matrix[usable][:, free], cutoff)
@@ -114,12 +116,20 @@ def uncertainty_of(
     )
 
 
-def at_bounds(
-    values: Float[np.ndarray, " parameters"], selection: Selection
+def _at_bounds(
+    scaled: Float[np.ndarray, " parameters"], slope: Float[np.ndarray, " parameters"]
 ) -> Bool[np.ndarray, " parameters"]:
-    """Which values are at a bound."""
-    scaled = (values - selection.low) / (selection.high - selection.low)
-    return (scaled < NEAR) | (scaled > 1.0 - NEAR)
+    """Which parameters are at a bound.
+
+    Methods that stay inside come near a bound, but not to it.
+
+    Args:
+        scaled: Values, 0 at the lower bounds and 1 at the upper.
+        slope: Derivatives of the loss.
+    """
+    lower = (scaled < AT) | ((scaled < NEAR) & (slope > 0))
+    upper = (scaled > 1 - AT) | ((scaled > 1 - NEAR) & (slope < 0))
+    return lower | upper
 
 
 def _silent(

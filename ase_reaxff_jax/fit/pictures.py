@@ -107,7 +107,7 @@ def history_picture(path: Path, history: Sequence[Step]) -> None:
         for k, number in enumerate(trials):
             mine = trial == number
             axes.plot(
-                evaluation[mine], loss[mine], ".", ms=5, mew=0, alpha=0.8,
+                evaluation[mine], loss[mine], ".", ms=7, mew=0, zorder=3,
                 color=COLOURS[k % len(COLOURS)], label=f"trial {number + 1:.0f}",
             )  # fmt: skip
         axes.step(evaluation, best, where="post", color=BLACK, label="least so far")

@@ -1,0 +1,200 @@
+"""What a fit tells of its result: errors of parameters, tables and pictures."""
+
+import csv
+import logging
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.optimize
+from ase.build import molecule
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.bundled import load
+from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, uncertainty
+from ase_reaxff_jax.fit.covariance import uncertainty_of
+from ase_reaxff_jax.fit.determination import determine
+from ase_reaxff_jax.fit.items import EnergyItem, HeatItem
+from ase_reaxff_jax.fit.losses import Loss
+from ase_reaxff_jax.fit.objective import Objective
+from ase_reaxff_jax.fit.parameters import Parameter
+from ase_reaxff_jax.fit.selection import Selection
+from ase_reaxff_jax.fit.structures import Structure
+
+FORCE_FIELD = load("cho")
+BOND = ["bond H O De_s", "bond H O p_be1"]
+
+
+def parameters(names, share=0.2):
+    found = []
+    for name in names:
+        section, row, column = address = FORCE_FIELD.locate(name)
+        value = float(FORCE_FIELD.at(address))
+        found.append(Parameter(
+            section=section, row=row, column=column, name=name,
+            low=value - share * abs(value), high=value + share * abs(value),
+        ))  # fmt: skip
+    return found
+
+
+def waters():
+    """Nine bent and stretched molecules; always as many, so that one program serves."""
+    found = {}
+    for k in range(9):
+        atoms = molecule("H2O")
+        atoms.rattle(0.08, seed=k)
+        found[f"w{k}"] = Structure(name=f"w{k}", atoms=atoms, minimize=False)
+    return found
+
+
+def energies():
+    """Their energies relative to the first, as `cho` has them."""
+    structures = waters()
+    results = JaxReaxFF(FORCE_FIELD).evaluate([s.atoms for s in structures.values()])
+    energy = [r["energy"] * 23.060547830619026 for r in results]
+    items = tuple(
+        EnergyItem(structures=(f"w{k}", "w0"), coefficients=(1.0, -1.0),
+                   reference=energy[k] - energy[0], sigma=0.5)
+        for k in range(1, len(energy))
+    )  # fmt: skip
+    return TrainingSet(structures, items)
+
+
+def test_the_covariance_of_a_straight_line_is_that_of_the_textbook():
+    x = np.linspace(-1, 2, 7)
+    found = determine(np.c_[np.ones(7), x])
+    spread = np.sum((x - x.mean()) ** 2)
+    np.testing.assert_allclose(found.covariance[1, 1], 1 / spread)
+    np.testing.assert_allclose(found.covariance[0, 1], -x.mean() / spread)
+    np.testing.assert_allclose(found.leverages, 1 / 7 + (x - x.mean()) ** 2 / spread)
+    assert found.rank == 2 and found.determined.all()
+
+
+def test_directions_without_effect_are_named_and_leave_other_errors_alone():
+    rng = np.random.default_rng(0)
+    alone, together = rng.normal(size=(2, 9))
+    found = determine(np.c_[alone, together, 2 * together])
+    assert found.determined.tolist() == [True, False, False]
+    np.testing.assert_allclose(
+        abs(found.lost), [[0, 2 / np.sqrt(5), 1 / np.sqrt(5)]], atol=1e-12
+    )
+    reduced = determine(np.c_[alone, together])
+    np.testing.assert_allclose(found.covariance[0, 0], reduced.covariance[0, 0])
+    np.testing.assert_allclose(found.leverages, reduced.leverages)
+    # Fewer data than unknowns: the rest is lost, and said to be.
+    assert determine(np.ones((1, 3))).rank == 1
+
+
+def test_errors_are_those_of_fits_to_many_draws_of_noisy_data():
+    data, chosen = energies(), parameters(BOND)
+    selection = Selection(FORCE_FIELD, chosen)
+    objective = Objective(FORCE_FIELD, data, selection, Loss(data.items))
+    width, exact = selection.high - selection.low, objective.loss.reference.copy()
+
+    last = {}
+
+    def outcome(u):
+        if last.get("at") != u.tobytes():
+            x = selection.start + u * width
+            found = objective.outcome(selection.force_field_at(x), slopes=True)
+            last.update(at=u.tobytes(), found=found)
+        return last["found"]
+
+    def residuals(u):
+        return objective.loss.deviations(outcome(u).values)
+
+    def jacobian(u):
+        slopes = objective.jacobian(outcome(u)) * width
+        return slopes / objective.loss.sigma[:, None]
+
+    predicted = uncertainty_of(objective, outcome(np.zeros(2)), scaled=False)
+    rng, draws, predictions, sizes = np.random.default_rng(1), [], [], []
+    for _ in range(40):
+        objective.loss.reference = exact + rng.normal(scale=0.5, size=len(exact))
+        found = scipy.optimize.least_squares(
+            residuals, np.zeros(2), jacobian, xtol=1e-4, ftol=1e-4
+        )
+        end = outcome(found.x)
+        draws.append(found.x * width)
+        predictions.append(end.values)
+        sizes.append(uncertainty_of(objective, end).scale)
+    spread = np.std(draws, axis=0)
+    np.testing.assert_allclose(predicted.standard_errors, spread, rtol=0.3)
+    assert predicted.correlations[0, 1] == pytest.approx(
+        np.corrcoef(np.transpose(draws))[0, 1], abs=0.15
+    )
+    np.testing.assert_allclose(
+        predicted.prediction_errors, np.std(predictions, axis=0), rtol=0.35
+    )
+    # Sigma is right here, so that the reduced chi-square is one.
+    assert np.mean(sizes) == pytest.approx(1.0, abs=0.25)
+
+
+def test_what_the_data_do_not_determine_is_said():
+    names = ["atom H heat_of_formation", "atom O heat_of_formation", "bond C O De_s"]
+    (chi,) = parameters(["atom O chi"])
+    held = replace(chi, high=float(FORCE_FIELD.at(chi.address)))
+    structures = waters()
+    items = [HeatItem(structure=name, reference=0.0, sigma=2.0) for name in structures]
+    data = TrainingSet(structures, tuple(items))
+    found = uncertainty("cho", data, [*parameters(names), held])
+    assert found.status == (
+        "undetermined", "undetermined", "without effect", "at a bound",
+    )  # fmt: skip
+    assert (
+        np.isinf(found.standard_errors[:3]).all() and np.isnan(found.correlations).all()
+    )
+    assert found.degrees_of_freedom == len(items) - 1
+    (direction,) = found.undetermined
+    width = [p.high - p.low for p in found.parameters]
+    # Two H and one O: what O gains, each H loses half of.
+    ratio = direction[names[1]] * width[1] / (direction[names[0]] * width[0])
+    assert ratio == pytest.approx(-2.0)
+    # All is sure of the predictions: the mean of nine.
+    sure = np.sqrt(found.scale / len(items)) * 2.0
+    np.testing.assert_allclose(found.prediction_errors, sure)
+    assert found.sensitivity.shares[0].tolist() == [1.0, 1.0, 0.0, 1.0]
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_fit_leaves_tables_in_full_and_pictures(tmp_path):
+    data, chosen, out = energies(), parameters(BOND), tmp_path / "fitted"
+    result = fit("cho", data, chosen, steps=3, trials=2, start="random", out=out,
+                 validation=energies(), progress=False)  # fmt: skip
+    items = read(out / "items.csv")
+    assert [float(row["value"]) for row in items] == [
+        item.value for item in result.report.items
+    ]
+    assert [row["name"] for row in items] == [f"w{k} - w0" for k in range(1, 9)]
+    rows = read(out / "parameters.csv")
+    assert [row["name"] for row in rows] == BOND
+    assert rows[0]["unit"] == "kcal/mol"
+    for k, row in enumerate(rows):
+        assert float(row["end"]) == result.uncertainty.values[k]
+        assert float(row["start"]) == float(FORCE_FIELD.at(chosen[k].address))
+        assert float(row["standard_error"]) == pytest.approx(
+            result.uncertainty.standard_errors[k], nan_ok=True
+        )
+    assert len(read(out / "correlations.csv")) <= 1
+    assert len(read(out / "validation_items.csv")) == 8
+    for name in ("parity", "validation_parity", "history", "parameters"):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_evaluation_writes_its_items_even_without_matplotlib(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with caplog.at_level(logging.WARNING, "ase_reaxff_jax"):
+        report = evaluate("cho", energies(), out=tmp_path / "report")
+    assert "ase-reaxff-jax[plot]" in caplog.text
+    rows = read(tmp_path / "report" / "items.csv")
+    assert sum(float(row["contribution"]) for row in rows) == report.loss
+    assert not list(tmp_path.glob("**/*.png"))
+    with pytest.raises(FileExistsError, match=r"items\.csv"):
+        evaluate("cho", energies(), out=tmp_path / "report")
