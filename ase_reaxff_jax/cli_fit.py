@@ -175,3 +175,5 @@ def _show(result: Any) -> None:
     for parameter in result.at_bounds:
         print(f"at a bound: {parameter.name or tuple(parameter.address)} "
               f"({parameter.low:g} to {parameter.high:g})")  # fmt: skip
+    for finding in result.suspicious:
+        print(finding)

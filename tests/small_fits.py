@@ -4,7 +4,7 @@ from ase.build import molecule
 
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import TrainingSet
-from ase_reaxff_jax.fit.items import AngleItem, ChargeItem, DistanceItem, EnergyItem
+from ase_reaxff_jax.fit.items import AngleItem, DistanceItem, EnergyItem, ForceItem
 from ase_reaxff_jax.fit.parameters import Parameter
 from ase_reaxff_jax.fit.structures import Structure
 
@@ -25,7 +25,7 @@ def parameters(names=NAMES):
     return found
 
 
-def water(charge=-0.7):
+def water(force=5.0):
     """Items of a water molecule that is minimised, and of one that is not."""
     bent = molecule("H2O")
     bent.rattle(0.05, seed=3)
@@ -36,7 +36,7 @@ def water(charge=-0.7):
     items = (
         EnergyItem(structures=("bent", "water"), coefficients=(1.0, -1.0),
                    reference=4.0, sigma=1.0),
-        ChargeItem(structure="water", atom=0, reference=charge, sigma=0.1),
+        ForceItem(structure="bent", atom=0, component=1, reference=force, sigma=5.0),
         DistanceItem(structure="water", atoms=(0, 1), reference=0.97, sigma=0.01),
         AngleItem(structure="water", atoms=(1, 0, 2), reference=104.0, sigma=1.0),
     )  # fmt: skip

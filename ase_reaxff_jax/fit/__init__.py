@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ase_reaxff_jax.fit.covariance import uncertainty
-    from ase_reaxff_jax.fit.driver import FitResult, fit
+    from ase_reaxff_jax.fit.driver import fit
     from ase_reaxff_jax.fit.error_bars import Uncertainty
     from ase_reaxff_jax.fit.evaluation import evaluate
     from ase_reaxff_jax.fit.parameters import Parameter, read_params, write_params
     from ase_reaxff_jax.fit.report import Report
+    from ase_reaxff_jax.fit.result import FitResult
     from ase_reaxff_jax.fit.training_set import TrainingSet
 
 _HOMES = {
-    "FitResult": "driver",
+    "FitResult": "result",
     "Parameter": "parameters",
     "Report": "report",
     "TrainingSet": "training_set",

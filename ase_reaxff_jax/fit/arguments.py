@@ -58,7 +58,7 @@ def arguments_of(*, optimizer: str, validation: Any, **given: Any) -> Arguments:
             continue
         if not whole or value < least:
             raise InputError(
-                f"{name} must be a whole number, at least {least}, not {value!r}"
+                f"{name} must be at least {least}, and whole, not {value!r}"
             )
     number = isinstance(perturb, int | float | np.number)
     if not number or not 0 <= perturb <= 1:

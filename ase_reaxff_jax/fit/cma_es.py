@@ -26,8 +26,9 @@ def cma_es(search: Search, start: Start, plan: Plan) -> None:
         "verbose": -10,  # prints nothing, reads no files
         "verb_log": 0,  # writes none
     }
-    search.loss(start)
+    search.loss(start, slopes=False)
     strategy = cma.CMAEvolutionStrategy(start, SPREAD, options)
     while not strategy.stop():
         generation = strategy.ask()
-        strategy.tell(generation, [search.loss(u) for u in generation])
+        losses = [search.loss(u, slopes=False) for u in generation]
+        strategy.tell(generation, losses)

@@ -1,7 +1,6 @@
 """`fit`: the parameters of a force field that reproduce reference values best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,44 +8,20 @@ from typing import Any
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.bundled import load
-from ase_reaxff_jax.fit.arguments import (
-    Arguments,
-    arguments_of,
-    identity,
-    parameters_of,
-)
-from ase_reaxff_jax.fit.covariance import uncertainty_of
-from ase_reaxff_jax.fit.error_bars import AT_BOUND, Uncertainty
-from ase_reaxff_jax.fit.evaluation import evaluate
+from ase_reaxff_jax.fit.arguments import arguments_of, identity, parameters_of
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.output import claim
 from ase_reaxff_jax.fit.parameters import Parameter
 from ase_reaxff_jax.fit.record import Record
-from ase_reaxff_jax.fit.report import Report, report_of
 from ase_reaxff_jax.fit.report_files import write_fit
-from ase_reaxff_jax.fit.search import FitFailed, Search, Step
+from ase_reaxff_jax.fit.result import FitResult, result_of
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.training_set import TrainingSet
 from ase_reaxff_jax.fit.trials import searched
 from ase_reaxff_jax.forcefield import ForceField
 
 Number = Any  # whatever is given instead is refused with words
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitResult:
-    """The best force field of a fit, and how it was found."""
-
-    force_field: ForceField
-    loss: float
-    history: list[Step]  # every evaluation of the loss, over all trials
-    report: Report  # of the best force field
-    uncertainty: Uncertainty  # of its parameters and predictions
-    validation: Report | None  # of the same, on data that played no part
-    at_bounds: list[Parameter]  # parameters that ended at one of their bounds
-    failures: list[str]  # sets of parameters that had no loss, and why
-    interrupted: bool  # by Ctrl-C: the best so far
 
 
 def fit(
@@ -161,49 +136,10 @@ def fit(
     search, interrupted = searched(
         arguments, objective, judge, folder, record, progress=progress
     )
-    result = _result(search, validation, arguments, interrupted)
+    result = result_of(search, validation, arguments, interrupted)
     if folder is not None:
         write_fit(
             folder, report=result.report, validation=result.validation,
             uncertainty=result.uncertainty, history=result.history, start=force_field,
         )  # fmt: skip
     return result
-
-
-def _result(
-    search: Search,
-    validation: TrainingSet | None,
-    arguments: Arguments,
-    interrupted: bool,
-) -> FitResult:
-    best, objective = search.best, search.objective
-    if best is None:
-        raise FitFailed(
-            f"none of {len(search.history)} sets of parameters had a finite loss; the "
-            f"first: {search.failures[0]}"
-        )
-    force_field = objective.selection.force_field_at(best.x)
-    objective.sample.reset()
-    outcome = objective.outcome(force_field, slopes=True)
-    uncertainty = uncertainty_of(objective, outcome)
-    judged = None
-    if validation is not None:
-        form = objective.loss.form
-        judged = evaluate(
-            force_field, validation, minimize=arguments.minimize, loss=form
-        )
-    glued = [
-        p for p, status in zip(uncertainty.parameters, uncertainty.status, strict=True)
-        if status == AT_BOUND
-    ]  # fmt: skip
-    return FitResult(
-        force_field=force_field,
-        loss=best.loss,
-        history=search.history,
-        report=report_of(objective, outcome),
-        uncertainty=uncertainty,
-        validation=judged,
-        at_bounds=glued,
-        failures=search.failures,
-        interrupted=interrupted,
-    )

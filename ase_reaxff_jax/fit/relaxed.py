@@ -54,7 +54,7 @@ class Relaxation:
                     groups[n, _cell(structure), bool(structure.restraints)].append(k)
         self.groups = [(key[1], members) for key, members in groups.items()]
         found = [sample.clusters[key[0]] for key in groups]
-        self._rooms = [dict(cluster.room) for cluster in found]
+        self.rooms = [dict(cluster.room) for cluster in found]
         self._sizes = [cluster.atoms for cluster in found]
         self._atoms = {k: _atoms(sample.structures[k])
                        for _, members in self.groups for k in members}  # fmt: skip
@@ -70,7 +70,7 @@ class Relaxation:
             starts = [self._start(k) for k in members]
             return minimized(engine, starts, room=room, size=size, cell=cell)
 
-        ends = side_by_side(together, self.groups, self._rooms, self._sizes)
+        ends = side_by_side(together, self.groups, self.rooms, self._sizes)
         for (_, members), found in zip(self.groups, ends, strict=True):
             for k, end in zip(members, found, strict=True):
                 self.sample.move(k, end.positions, end.cell)

@@ -88,9 +88,12 @@ class Search:
         """In units of the bounds, 0 to 1."""
         return (x - self.evaluations.low) / self.evaluations.width
 
-    def loss(self, u: Parameters) -> float:
-        """The loss; large where it cannot be had."""
-        answer = self._values(u, slopes=False)
+    def loss(self, u: Parameters, *, slopes: bool = True) -> float:
+        """The loss; large where it cannot be had.
+
+        Without `slopes` it takes a sixth less time, but another compiled program.
+        """
+        answer = self._values(u, slopes=slopes)
         return self._penalty() if answer.failure else self._loss_of(answer)
 
     def loss_and_gradient(self, u: Parameters) -> tuple[float, Parameters]:
@@ -138,7 +141,7 @@ class Search:
             step = DIFFERENCE if u[k] < 0.5 else -DIFFERENCE
             there = u.copy()
             there[k] += step
-            answer = self._values(there, slopes=False)
+            answer = self._values(there, slopes=True)
             derivatives[..., k] = 0.0 if answer.failure else change(answer) / step
         return derivatives
 

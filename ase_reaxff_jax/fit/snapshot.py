@@ -60,7 +60,7 @@ def saved(objective: Objective, geometry: Geometry | None) -> tuple[Arrays, dict
     relaxation = objective.relaxation
     plain = {
         "rooms": [cluster.room for cluster in objective.sample.clusters],
-        "rooms of relaxation": relaxation._rooms if relaxation else [],
+        "rooms of relaxation": relaxation.rooms if relaxation else [],
         "renewals": objective.sample.renewals,
         "learnt": sorted(geometry.learnt) if geometry else [],
     }
@@ -79,7 +79,7 @@ def restored(objective: Objective, arrays: Arrays, plain: dict) -> Geometry | No
     ):
         _restore_lists(cluster, room, arrays, n)
     for room, old in zip(
-        relaxation._rooms if relaxation else [], plain["rooms of relaxation"],
+        relaxation.rooms if relaxation else [], plain["rooms of relaxation"],
         strict=True,
     ):  # fmt: skip
         room.clear()

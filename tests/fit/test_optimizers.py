@@ -1,6 +1,7 @@
 """Ways to minimise: on a valley that is known, and what they do where it is bad."""
 
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from ase_reaxff_jax.fit.plan import Plan, persistent
 from ase_reaxff_jax.fit.search import FitFailed, Search, TrialEnded
 from ase_reaxff_jax.fit.selection import Selection
 
+pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
 LEAST = np.array([0.3, 0.55, 1.0])  # of the valley; the last at its bound
 ITEM = ChargeItem(structure="none", atom=0, reference=0.0, sigma=1.0)
 
@@ -171,6 +173,14 @@ def test_a_fit_of_which_nothing_has_a_loss_says_why(monkeypatch):
         fit("cho", water(), parameters(), steps=2, progress=False)
 
 
+def test_a_fitted_parameter_without_physical_meaning_is_named():
+    known = parameters(["atom O p_ovun2"])[0]
+    fitted = replace(known, low=-1.5, high=-0.5)
+    start = Selection(load("cho"), [known]).force_field_at(np.array([-1.0]))
+    result = fit(start, water(), [fitted], steps=1, progress=False)
+    assert [finding.name for finding in result.suspicious] == ["atom O p_ovun2"]
+
+
 @pytest.mark.parametrize("name", ["cma", "optax"])
 def test_a_package_that_is_missing_is_named(monkeypatch, name):
     monkeypatch.setattr(plan, "find_spec", lambda package: None)
@@ -184,9 +194,9 @@ def test_a_package_that_is_missing_is_named(monkeypatch, name):
     [
         ({"perturb": 2}, "perturb is a share"),
         ({"patience": 3}, "patience needs validation data"),
-        ({"patience": 0, "validation": water()}, "patience must be a whole number"),
-        ({"seed": -1}, "seed must be a whole number"),
-        ({"steps": 1.5}, "steps must be a whole number"),
+        ({"patience": 0, "validation": water()}, "patience must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"steps": 1.5}, "steps must be at least 1, and whole, not 1.5"),
     ],
 )
 def test_wrong_options_are_named(options, words):
