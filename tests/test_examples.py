@@ -8,7 +8,8 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 LINES = 100  # of an example, at most
-COMPILES_LONG = "transformations"  # a minute; `test_functional` has what it shows
+# Minutes of compilation; `test_functional` and `tests/fit` have what they show.
+COMPILES_LONG = "transformations", "fit_from_quantum_chemistry"
 
 
 @pytest.mark.parametrize(
@@ -17,14 +18,17 @@ COMPILES_LONG = "transformations"  # a minute; `test_functional` has what it sho
         pytest.param(
             path,
             id=path.stem,
-            marks=[pytest.mark.long] if path.stem == COMPILES_LONG else [],
+            marks=[pytest.mark.long] if path.stem in COMPILES_LONG else [],
         )
         for path in EXAMPLES
     ],
 )
 def test_the_example_runs(path, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    tiny = '"tiny"' in path.read_text()
+    text = path.read_text()
+    if "import TBLite" in text:
+        pytest.importorskip("tblite", reason="the example computes with GFN2-xTB")
+    tiny = '"tiny"' in text
     monkeypatch.setattr(sys, "argv", [str(path), *["tiny"] * tiny])
     runpy.run_path(str(path), run_name="__main__")
     printed = capsys.readouterr().out
