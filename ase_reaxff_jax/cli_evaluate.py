@@ -111,3 +111,8 @@ def show(report: Any, largest: int) -> None:
               "the end")  # fmt: skip
     for name, why in report.failed.items():
         print(f"{name} was not: {why}")
+    if report.saddles:
+        some = ", ".join(report.saddles[:5])
+        print(f"charges of {len(report.saddles)} structures are at a saddle point of "
+              f"their energy (eta or gamma too small, or a dummy atom): {some}"
+              + (", ..." if len(report.saddles) > 5 else ""))  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from ase_reaxff_jax.forcefield import ForceField
 
 ChargeModel = Literal["eem", "fixed"]
-ChargeMethod = Literal["direct", "iterative"]
+ChargeMethod = Literal["direct", "stationary", "iterative"]
 Implementation = Literal["fused", "reference"]
 
 

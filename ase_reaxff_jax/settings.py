@@ -12,7 +12,7 @@ from ase_reaxff_jax.precision import DTYPES
 
 CHOICES = {
     "charge_model": ("eem", "fixed"),
-    "charge_method": ("auto", "direct", "iterative"),
+    "charge_method": ("auto", "direct", "stationary", "iterative"),
     "dtype": tuple(DTYPES),
     "neighbors": ("auto", "vesin"),
     "missing_bonds": ("error", "ignore"),

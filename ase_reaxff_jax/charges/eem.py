@@ -77,6 +77,8 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
     matrix = jax.lax.stop_gradient(equations)
     if options.charge_method == "direct":
         invert = solvers.direct(matrix.dense(), matrix.mask)
+    elif options.charge_method == "stationary":
+        invert = solvers.stationary(matrix.dense(), matrix.mask)
     else:
         invert = solvers.projected_conjugate_gradients(
             matrix.times,

@@ -1,8 +1,8 @@
 r"""Solvers of symmetric equations with a fixed sum:  H x + mu 1 = b,  sum(x) = s.
 
-H must be positive definite; where it is not, the outcome says so. Each solver is made
-for one matrix and returns a function of (b, s, scale, guess) that gives x, mu and the
-outcome. Padding (mask False) takes no part.
+H must be positive definite, but for `stationary`; where it is not, the outcome says so.
+Each solver is made for one matrix and returns a function of (b, s, scale, guess) that
+gives x, mu and the outcome. Padding (mask False) takes no part.
 """
 
 from collections.abc import Callable
@@ -51,20 +51,49 @@ def direct(
     force fields have no charges, and are used where the matrix is indefinite.
     """
     factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
+
+    def solved(b):
+        return jax.scipy.linalg.cho_solve(factor, b)
+
+    return _with_the_sum(solved, matrix, mask, definite=None)
+
+
+def stationary(
+    matrix: Float[Array, "atoms atoms"], mask: Bool[Array, " atoms"]
+) -> Callable:
+    """By LU factorisation, whether or not the charges are a minimum.
+
+    Training sets of the literature have structures with dummy atoms and the like, whose
+    matrix is indefinite, and reference values of the saddle point.
+    """
+    factor = jax.scipy.linalg.lu_factor(matrix)
+
+    def solved(b):
+        return jax.scipy.linalg.lu_solve(factor, b)
+
+    definite = jnp.all(jnp.isfinite(jnp.linalg.cholesky(matrix)))
+    return _with_the_sum(solved, matrix, mask, definite=definite)
+
+
+def _with_the_sum(
+    solved: Callable, matrix, mask, *, definite: Bool[Array, ""] | None
+) -> Callable:
+    """The solution whose sum is right; `definite` None: where it is a number."""
     ones = jnp.where(mask, 1.0, 0.0).astype(matrix.dtype)
-    response = jax.scipy.linalg.cho_solve(factor, ones)
+    response = solved(ones)
 
     def invert(b, total, scale, guess):
         lowest = jnp.min(jnp.where(mask, b, jnp.inf))
         highest = jnp.max(jnp.where(mask, b, -jnp.inf))
         trivial = (lowest == highest) & (total == 0.0)
-        free = jax.scipy.linalg.cho_solve(factor, b)
+        free = solved(b)
         mu = (jnp.sum(free) - total) / jnp.sum(response)
         x = jnp.where(trivial, 0.0, free - mu * response)
         mu = jnp.where(trivial, lowest, mu)
         left = b - matrix @ x - mu * ones
-        outcome = _outcome(left, scale, jnp.int32(1), True, ~jnp.isfinite(mu))
-        return x, mu, outcome
+        finite = jnp.isfinite(mu)
+        indefinite = ~(finite if definite is None else definite | trivial)
+        return x, mu, _outcome(left, scale, jnp.int32(1), finite, indefinite)
 
     return invert
 
@@ -135,6 +164,7 @@ def projected_conjugate_gradients(
         mu = jnp.sum(left * share)
         reached = jnp.sum(end.residual**2) <= limit
         left = projected(left)
+        reached &= ~end.indefinite
         outcome = _outcome(left, scale, end.step, reached, end.indefinite)
         return end.x, mu, outcome
 
@@ -145,7 +175,7 @@ def _outcome(left, scale, steps, converged, indefinite) -> Outcome:
     return Outcome(
         residual=jnp.sqrt(jnp.sum(left * left)) / jnp.where(scale > 0, scale, 1.0),
         iterations=steps,
-        converged=jnp.asarray(converged) & ~indefinite,
+        converged=converged,
         indefinite=indefinite,
         worst=jnp.argmax(abs(left)).astype(jnp.int32),
     )

@@ -50,6 +50,7 @@ class Measured(eqx.Module):
     slope: ForceField | None  # derivative of the energy by each number
     covered: Bool[Array, ""]  # the lists hold every interaction
     usable: Bool[Array, ""]  # finite, charges solved, no atoms on top of each other
+    saddle: Bool[Array, ""]  # the energy is no minimum of the charges
 
 
 @partial(jax.jit, static_argnames=("options", "slopes"))
@@ -97,7 +98,8 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
         of=found,
         slope=slope,
         covered=jnp.all(bound <= case.bound),
-        usable=finite & ~solution.indefinite & (shortest >= SHORTEST),
+        usable=finite & solution.converged & (shortest >= SHORTEST),
+        saddle=solution.indefinite,
     )
 
 

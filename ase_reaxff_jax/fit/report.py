@@ -30,6 +30,7 @@ class Report:
     minimized: int  # structures that were to be minimised
     converged: int  # of them, those that no force moves any more
     failed: dict[str, str]  # structures that could not be, and why
+    saddles: tuple[str, ...]  # structures whose energy is no minimum of the charges
     padding: float  # share of the work that is padding of the clusters
 
     def by_kind(self) -> dict[str, float]:
@@ -57,6 +58,11 @@ def report_of(objective: Objective, outcome: Outcome) -> Report:
         minimized=sum(asked),
         converged=int(converged.sum()),
         failed={structures[k].name: why for k, why in failed.items()},
+        saddles=tuple(
+            structure.name
+            for structure, one in zip(structures, outcome.measured, strict=True)
+            if one.saddle
+        ),
         padding=float(objective.sample.waste),
     )
 

@@ -31,8 +31,8 @@ from ase_reaxff_jax.threads import side_by_side
 LOG = logging.getLogger("ase_reaxff_jax")
 SETTINGS = Settings(
     charge=None, charge_model="eem", charge_tolerance=1e-10, charge_response=True,
-    charge_method="auto", dtype="float64", skin=0.3, bond_skin=0.3, neighbors="auto",
-    missing_bonds="ignore", implementation="fused", device=None,
+    charge_method="stationary", dtype="float64", skin=0.3, bond_skin=0.3,
+    neighbors="auto", missing_bonds="ignore", implementation="fused", device=None,
 )  # fmt: skip
 RENEWALS = 3  # of the lists for one set of numbers, at most
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.bundled import load
@@ -198,3 +199,13 @@ def test_an_evaluation_writes_its_items_even_without_matplotlib(
     assert not list(tmp_path.glob("**/*.png"))
     with pytest.raises(FileExistsError, match=r"items\.csv"):
         evaluate("cho", energies(), out=tmp_path / "report")
+
+
+def test_charges_at_a_saddle_point_have_an_energy_and_are_named():
+    atoms = molecule("H2O")
+    atoms.calc = SinglePointCalculator(atoms, forces=np.zeros((3, 3)))
+    data = TrainingSet.from_atoms([atoms], kinds=["force"])
+    good, bad = load("cho"), load("cho").replace("atom O eta", 0.5)
+    assert evaluate(good, data).saddles == ()
+    report = evaluate(bad, data)
+    assert len(report.saddles) == 1 and np.isfinite(report.loss)
