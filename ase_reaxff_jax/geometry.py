@@ -2,7 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.topology import Bonds
@@ -31,17 +31,20 @@ class BondVectors(eqx.Module):
         first: Int[Array, " n"],
         centre: Int[Array, " n"],
         last: Int[Array, " n"],
+        mask: Bool[Array, " n"],
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """Of i-j-k-l: sin(ijk) sin(jkl), and the cosine between the two planes.
 
         `first` is the directed bond j to i, `centre` the bond j to k, `last` the
-        directed bond k to l. Both are 0 where three of the atoms lie on a line.
+        directed bond k to l. Both are 0 where `mask` is False, and where three of the
+        atoms lie on a line as far as rounding lets one see.
         """
         middle = self.unit[centre]
         normal_1 = jnp.cross(middle, self.directed(first))
         normal_2 = jnp.cross(middle, self.directed(last))
         squares = jnp.sum(normal_1**2, axis=-1) * jnp.sum(normal_2**2, axis=-1)
-        sines = safe.sqrt(squares)
+        seen = mask & (squares > safe.straight_below(squares.dtype))
+        sines = safe.sqrt(jnp.where(seen, squares, 0.0))
         return sines, safe.ratio(jnp.sum(normal_1 * normal_2, axis=-1), sines)
 
 

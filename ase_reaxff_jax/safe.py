@@ -1,10 +1,12 @@
 """Functions whose derivatives are finite everywhere the force field goes.
 
 The pattern is the "double where": the argument is replaced before the function, so that
-neither the value nor any derivative of the unused branch is ever infinite.
+neither the value nor any derivative of the unused branch is ever infinite. Finite are
+second derivatives too, also in single precision: what is as good as zero counts as it.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 
@@ -22,8 +24,11 @@ def power(
 
 
 def sqrt(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Square root; 0 with zero derivatives where x <= 0."""
-    positive = x > 0
+    """Square root; 0 with zero derivatives where x is 0, negative or next to nothing.
+
+    x**-1.5, which its second derivative has, would overflow there.
+    """
+    positive = x > jnp.finfo(x.dtype).tiny ** 0.5
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
@@ -34,21 +39,33 @@ def norm(vectors: Float[Array, "*n 3"], mask: Bool[Array, "*n"]) -> Float[Array,
 
 
 def exp(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Exponential, constant where its square would overflow.
+    """Exponential, constant where its fourth power would overflow.
 
-    Quotients of the result and their derivatives then stay finite; the force field
-    only ever divides by numbers of that size.
+    Quotients of the result, whose second derivatives have its third power and the
+    squares of parameters, then stay finite. The force field only ever divides by
+    numbers of that size (4e9 in single precision), where it is far below rounding.
     """
-    limit = 0.45 * jnp.log(jnp.finfo(x.dtype).max)
+    limit = 0.25 * jnp.log(jnp.finfo(x.dtype).max)
     return jnp.exp(jnp.minimum(x, limit))
 
 
 def ratio(
     numerator: Float[Array, "*n"], denominator: Float[Array, "*n"]
 ) -> Float[Array, "*n"]:
-    """Quotient for denominator >= 0; 0 with zero derivatives where it is 0."""
-    positive = denominator > 0
+    """Quotient for denominator >= 0; 0 with zero derivatives where it is nothing.
+
+    That is: where it is no more than the smallest root that `sqrt` gives.
+    """
+    positive = denominator > jnp.finfo(denominator.dtype).tiny ** 0.25
     return jnp.where(positive, numerator / jnp.where(positive, denominator, 1.0), 0.0)
+
+
+def straight_below(dtype: np.dtype) -> float:
+    """Squared sine of atoms on a line: what rounding makes of 0, and a little more.
+
+    Its root has second derivatives that grow like one over it, and mean nothing.
+    """
+    return float(8.0 * jnp.finfo(dtype).eps) ** 2
 
 
 def from_straight(
@@ -57,9 +74,10 @@ def from_straight(
     """180 degrees minus an angle, in rad, and the square of that.
 
     The square has its own branch: it is smooth in the positions where three atoms lie
-    on a line, the deviation itself is not (there its derivative is taken as 0).
+    on a line, the deviation itself is not (there its derivatives are taken as 0).
     """
-    deviation = jnp.arctan2(sqrt(sine_squared), -cosine)
+    bent = jnp.where(sine_squared > straight_below(cosine.dtype), sine_squared, 0.0)
+    deviation = jnp.arctan2(sqrt(bent), -cosine)
     straight = (sine_squared < 1e-4) & (cosine < 0)
     s = jnp.where(straight, sine_squared, 0.0)
     series = s * (1.0 + s * (1.0 / 3.0 + s * (8.0 / 45.0 + s * (4.0 / 35.0))))

@@ -8,9 +8,11 @@ is no derivative to compare with: such components are counted, named and few.
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
+from molecules import molecule
 from small import SMALL, amorphous, hydronium, rattled
 
-from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax import JaxReaxFF, programs
 
 FORCE = 1e-6  # eV/Å
 STRESS = 1e-7  # eV/Å^3
@@ -129,6 +131,34 @@ def test_the_hessian_is_the_derivative_of_the_forces(name):
     )
     np.testing.assert_allclose(hessian, -forces, atol=2e-5)
     np.testing.assert_array_equal(hessian, hessian.T)
+
+
+@pytest.mark.parametrize("name", ["H2O", "CH3OH"])
+def test_the_hessian_in_single_precision_is_that_in_double_precision(name):
+    atoms = rattled(name)
+    single, double = (
+        JaxReaxFF("cho", dtype=dtype).get_hessian(atoms)
+        for dtype in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single, double, atol=5e-5 * abs(double).max())
+
+
+@pytest.mark.parametrize("name", ["CO2", "C2H2"])
+def test_atoms_on_a_line_along_any_direction_have_a_hessian_of_usual_size(name):
+    atoms = molecule(name)
+    atoms.rotate(37, [1, 2, 3])
+    hessian = JaxReaxFF("cho").get_hessian(atoms)
+    assert 10.0 < abs(hessian).max() < 1000.0
+
+
+def test_a_hessian_that_is_not_finite_is_refused(monkeypatch):
+    def broken(_, system, *__, **___):
+        size = len(system.mask)
+        return np.zeros((size, 3, size, 3)) + np.where(np.arange(3) == 1, np.nan, 0.0)
+
+    monkeypatch.setattr(programs, "hessian", broken)
+    with pytest.raises(CalculationFailed, match=r"27 of 81 second .* \[0, 1, 2\]"):
+        JaxReaxFF("cho").get_hessian(rattled("H2O"))
 
 
 @pytest.mark.parametrize("name", ["ethanol", "slab"])

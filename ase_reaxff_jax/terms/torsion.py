@@ -55,7 +55,9 @@ def torsion_energy(
         counts &= order > BODY_ORDER
     a = [jnp.where(counts, order - BODY_ORDER, 1.0) for order in three]
 
-    sines, cosine = vectors.dihedral(torsions.first, torsions.centre, torsions.last)
+    sines, cosine = vectors.dihedral(
+        torsions.first, torsions.centre, torsions.last, counts
+    )
     twist = _twist(torsion, general, bonds, torsions, orders, around, cosine)
     f10 = math.prod(1.0 - jnp.exp(-general.p_tor2 * x) for x in a)
     squares = sum((x - 1.5) ** 2 for x in a)
