@@ -50,6 +50,8 @@ class JaxReaxFF(Calculator):
             makes them the exact derivative of the energy; False holds the charges
             fixed, as LAMMPS does.
         charge_method: "direct", "iterative", or "auto": direct for small structures.
+            "stationary" is direct for these too, and takes charges that are no minimum
+            of their energy, where the others raise an error.
         dtype: "float64" or "float32".
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.
@@ -185,6 +187,7 @@ class JaxReaxFF(Calculator):
 
     def _give_notice(self, atoms: Atoms, charges: np.ndarray) -> None:
         engine, notices = self._engine, self._notices
+        notices.of_forms(engine.unused_forms)
         notices.of_elements(atoms, engine.unlike_elements, self.force_field.elements[0])
         notices.of_charges(atoms, charges, engine.total_charge(atoms))
         species = species_of(atoms, self.force_field)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from ase_reaxff_jax import inputs, programs, report
 from ase_reaxff_jax.capacity import atoms_room
 from ase_reaxff_jax.energy import per_atom
+from ase_reaxff_jax.ffield import lint
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
 from ase_reaxff_jax.options import Options, form_of
@@ -54,6 +55,7 @@ class Engine:
             self.parameters, reach = programs.prepare(numbers)
         self.form = form_of(force_field)
         self.lists = Lists(force_field, self.parameters, np.asarray(reach), settings)
+        self.unused_forms = lint.forms_not_computed(force_field)
         self.unlike_elements = inputs.unlike_the_first(force_field, self.form)
 
     def _scope(self):
@@ -73,6 +75,8 @@ class Engine:
         method: Any = self.settings.charge_method
         if method == "auto":
             method = "direct" if atoms <= DIRECT_LIMIT else "iterative"
+        elif method == "stationary" and atoms > DIRECT_LIMIT:
+            method = "iterative"
         return Options(
             **self.form,
             charge_model=self.settings.charge_model,
@@ -88,16 +92,21 @@ class Engine:
         """Total charge of a structure, e."""
         if self.settings.charge is None or self.settings.charge_model == "fixed":
             return float(atoms.get_initial_charges().sum())
-        return self.settings.charge
+        return float(self.settings.charge)
 
     def alike(self, structures: list[Atoms], room: int | None = None) -> list[System]:
         """Structures as the kernel takes them, all padded to the same size."""
         room = room or atoms_room(max(map(len, structures)))
-        return [self.system(atoms, room) for atoms in structures]
+        systems = []
+        for k, atoms in enumerate(structures):
+            with report.numbered(k, len(structures)):
+                systems.append(self.system(atoms, room))
+        return systems
 
     def system(self, atoms: Atoms, room: int | None = None) -> System:
         """The structure as the kernel takes it, on the host, padded to `room` atoms."""
         inputs.check_geometry(atoms)
+        inputs.check_precision(atoms, self.settings.dtype)
         count = len(atoms)
         room = atoms_room(count) if room is None else room
         species = inputs.species_of(atoms, self.force_field)
@@ -160,24 +169,31 @@ class Engine:
     def evaluate_batch(self, structures: list[Atoms]) -> list[Evaluation]:
         """The same for many structures: those of similar size in one program."""
         found: dict[int, Evaluation] = {}
-        with self._scope():
-            systems = [self.system(atoms) for atoms in structures]
+        count, systems = len(structures), []
+        for k, atoms in enumerate(structures):
+            with self._scope(), report.numbered(k, count):
+                systems.append(self.system(atoms))
         groups = defaultdict(list)
         for k, system in enumerate(systems):
             groups[len(system.mask)].append(k)
         for room, members in groups.items():
             if room > DIRECT_LIMIT:
-                found |= {k: self.evaluate(structures[k]) for k in members}
+                for k in members:
+                    with report.numbered(k, count):
+                        found[k] = self.evaluate(structures[k])
                 continue
             for start in range(0, len(members), BATCH_LIMIT):
                 part = members[start : start + BATCH_LIMIT]
                 batch = [(structures[k], systems[k]) for k in part]
-                found |= dict(zip(part, self._evaluate_stack(batch), strict=True))
-        return [found[k] for k in range(len(structures))]
+                found |= self._evaluate_stack(batch, part, count)
+        return [found[k] for k in range(count)]
 
-    def _evaluate_stack(self, batch: list[tuple[Atoms, System]]) -> list[Evaluation]:
+    def _evaluate_stack(
+        self, batch: list[tuple[Atoms, System]], numbers: list[int], count: int
+    ) -> dict[int, Evaluation]:
+        """Results by the structures' numbers among `count`."""
         with self._scope():
-            entries = self.lists.of_same_shape(batch)
+            entries = self.lists.of_same_shape(batch, numbers, count)
             guesses = [self._guess(a, s, e) for (a, s), e in
                        zip(batch, entries, strict=True)]  # fmt: skip
             # A power of two of structures: the last one is repeated.
@@ -197,11 +213,13 @@ class Engine:
                 options=options,
             )
             results = jax.device_get(results)
-        evaluations = []
-        for k, ((atoms, _), entry) in enumerate(zip(batch, entries, strict=True)):
-            result = jax.tree.map(lambda x, k=k: x[k], results)
-            report.check(atoms, result, entry.neighbors, options)
-            evaluations.append(self.evaluation_of(atoms, result))
+        evaluations = {}
+        for n, k in enumerate(numbers):
+            (atoms, _), entry = batch[n], entries[n]
+            result = jax.tree.map(lambda x, n=n: x[n], results)
+            with report.numbered(k, count):
+                report.check(atoms, result, entry.neighbors, options)
+            evaluations[k] = self.evaluation_of(atoms, result)
         return evaluations
 
     def _terms(self, atoms: Atoms):
@@ -255,4 +273,5 @@ class Engine:
                 matrix = programs.hessian(*arguments, guess, options=options)
         matrix = np.asarray(matrix, np.float64)[:count, :, :count, :]
         matrix = matrix.reshape(3 * count, 3 * count) * KCAL_PER_MOL
+        report.check_hessian(matrix, self.settings.dtype)
         return 0.5 * (matrix + matrix.T)

@@ -8,6 +8,7 @@ from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.units import FAR_AWAY
 
 SHOWN = 5  # atoms named in a message
+FARTHEST_SINGLE = 1e3  # Å; coordinates beyond are rounded too coarsely in float32
 
 
 def some(indices) -> str:
@@ -68,6 +69,21 @@ def check_geometry(atoms: Atoms) -> None:
     ):
         raise InputError(
             f"the periodic cell vectors are linearly dependent: {periodic.tolist()}"
+        )
+
+
+def check_precision(atoms: Atoms, dtype: str) -> None:
+    """InputError where single precision leaves too few digits of the coordinates."""
+    if dtype != "float32":
+        return
+    bad = np.flatnonzero((abs(atoms.positions) > FARTHEST_SINGLE).any(axis=1))
+    if len(bad):
+        farthest = abs(atoms.positions).max()
+        raise InputError(
+            f"coordinates reach {farthest:.6g} Å, where float32 is coarser than "
+            f"{np.spacing(np.float32(farthest)):.0e} Å: atoms {some(bad)}; move the "
+            f"structure to within {FARTHEST_SINGLE:g} Å of the origin (atoms.center(), "
+            "atoms.wrap()) or use dtype='float64'"
         )
 
 

@@ -7,6 +7,7 @@ within the skin costs time at each step).
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import jax
@@ -105,10 +106,18 @@ class Lists:
         self._remember(entry)
         return entry
 
-    def of_same_shape(self, batch: list[tuple[Atoms, System]]) -> list[Entry]:
-        """New lists of structures, with the same room, no more than they need."""
+    def of_same_shape(
+        self, batch: list[tuple[Atoms, System]], numbers: Sequence[int], count: int
+    ) -> list[Entry]:
+        """New lists of structures, with the same room, no more than they need.
+
+        `numbers` are those of the structures among `count`, for errors.
+        """
         room = self._batch_room.setdefault(len(batch[0][1].mask), {})
-        entries = [self.made(atoms, system, room) for atoms, system in batch]
+        entries = []
+        for k, (atoms, system) in zip(numbers, batch, strict=True):
+            with report.numbered(k, count):
+                entries.append(self.made(atoms, system, room))
         # Those made before the room had grown are made again.
         return [
             entry if entry.capacity == room else self.made(atoms, system, room)

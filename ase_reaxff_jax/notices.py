@@ -12,6 +12,7 @@ from ase import Atoms
 from jaxtyping import Float
 
 LOG = logging.getLogger("ase_reaxff_jax")
+SHOWN = 6  # angles and torsions without a row that a message names
 LARGE_CHARGE = 5.0  # e; beyond this something is wrong
 INSIDE = tuple(str(Path(path).parent) for path in (__file__, ase.__file__))
 
@@ -22,6 +23,11 @@ class Notices:
     def __init__(self) -> None:
         self._said: set[str] = set()
         self.missing_terms: set[str] = set()
+
+    def of_forms(self, forms: list[str]) -> None:
+        """Forms of the energy that the file asks for and that are left out."""
+        for form in forms:
+            self._warn(form, f"the force field's first line asks for {form}")
 
     def of_elements(self, atoms: Atoms, unlike: dict[str, str], first: str) -> None:
         """Elements whose van der Waals form is not that of the first element."""
@@ -55,9 +61,11 @@ class Notices:
         new = sorted(missing - self.missing_terms)
         self.missing_terms |= missing
         if new:
+            more = len(new) - SHOWN
             LOG.warning(
-                "the force field has no row for, and so gives no energy to: %s",
-                ", ".join(new),
+                "the force field has no row for, and so gives no energy to: %s%s",
+                ", ".join(new[:SHOWN]),
+                f", and {more} more (all: calc.missing_terms)" if more > 0 else "",
             )
 
     def _warn(self, key: str, message: str) -> None:

@@ -1,16 +1,23 @@
 """Turns what a compiled program reports into errors that name the culprit."""
 
 import contextlib
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed
+from ase.calculators.calculator import (
+    CalculationFailed,
+    CalculatorSetupError,
+    SCFError,
+)
+from jaxtyping import Float
 
 from ase_reaxff_jax import errors
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.units import COULOMB_CHARGES
 
+Error = TypeVar("Error", bound=Exception)
 SHORTEST = 0.3  # Å; closer than this no two atoms are
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 
@@ -45,8 +52,20 @@ def check(atoms: Atoms, result, neighbors, options: Options) -> None:
         )
 
 
+def check_hessian(matrix: Float[np.ndarray, "n n"], dtype: str) -> None:
+    """Raises unless every second derivative is a number."""
+    bad = ~np.isfinite(matrix)
+    if bad.any():
+        atoms = np.unique(np.flatnonzero(bad.any(axis=1)) // 3)
+        remedy = "; use dtype='float64'" if dtype == "float32" else ""
+        raise CalculationFailed(
+            f"{bad.sum()} of {bad.size} second derivatives are not finite, of atoms "
+            f"{atoms[:5].tolist()}{remedy}"
+        )
+
+
 def _check_charges(atoms: Atoms, solution, options: Options) -> None:
-    if solution.indefinite:
+    if solution.indefinite and options.charge_method != "stationary":
         elements = " ".join(dict.fromkeys(atoms.get_chemical_symbols()))
         raise errors.IndefiniteChargeMatrixError(
             "the matrix of the charge equations is not positive definite (polarisation "
@@ -66,6 +85,28 @@ def _check_charges(atoms: Atoms, solution, options: Options) -> None:
             f"largest at atom {worst} ({atoms.symbols[worst]}). Two atoms may be too "
             "close, or eta too small."
         )
+
+
+def of_structure(error: Error, k: int, several: bool) -> Error:
+    """The error, which says of which of several structures it is."""
+    if several:
+        error.args = (f"structure {k}: {error}",)
+    return error
+
+
+@contextlib.contextmanager
+def numbered(k: int, count: int):
+    """Says in an error which of `count` structures it is of."""
+    try:
+        yield
+    except (
+        CalculationFailed,
+        CalculatorSetupError,
+        NotImplementedError,
+        SCFError,
+    ) as error:
+        of_structure(error, k, count > 1)
+        raise
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from ase import Atoms
 
-from ase_reaxff_jax import inputs
+from ase_reaxff_jax import inputs, report
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax.capacity import least_room
 from ase_reaxff_jax.engine import Engine
@@ -53,10 +53,11 @@ class Renewal:
 
     def start(self, systems: list[System]) -> None:
         """First lists of all systems."""
-        self.entries = [
-            self._lists.made(atoms, system, self.room)
-            for atoms, system in zip(self._structures, systems, strict=True)
-        ]
+        self.entries = []
+        for k, system in enumerate(systems):
+            with report.numbered(k, len(systems)):
+                made = self._lists.made(self._structures[k], system, self.room)
+            self.entries.append(made)
         self._same_room(systems)
 
     def renew(self, systems: list[System], *, far: bool, every: bool = False) -> None:

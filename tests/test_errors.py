@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ from small import SMALL, moist_methane, rattled, with_calculator
 from ase_reaxff_jax import JaxReaxFF, errors, lists
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.forcefield import Header
+from ase_reaxff_jax.md import relax
+from ase_reaxff_jax.notices import Notices
 
 CHO = load("cho")
 
@@ -69,6 +73,44 @@ def test_angles_and_torsions_without_a_row_are_logged_once(caplog):
     assert calc.missing_terms == ("angle Au Au Au", "torsion Au Au Au Au")
     (record,) = caplog.records
     assert "angle Au Au Au, torsion Au Au Au Au" in record.getMessage()
+
+
+def test_of_many_rows_that_are_missing_a_few_are_named(caplog):
+    notices, rows = Notices(), {f"torsion {k}" for k in range(30)}
+    notices.of_missing_terms(rows)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(", and 24 more (all: calc.missing_terms)")
+    assert len(record.getMessage()) < 200 and notices.missing_terms == rows
+
+
+@pytest.mark.parametrize(("word", "form"), [("eReaxFF", "explicit"), ("ACKS2", "EEM")])
+def test_a_file_that_asks_for_another_form_of_the_energy_is_warned_of(word, form):
+    calc, water = JaxReaxFF(replace(CHO, header=Header(f"[{word}] x"))), rattled("H2O")
+    with pytest.warns(UserWarning, match=f"first line asks for .*{form}"):
+        calc.get_potential_energy(water)
+    water.rattle(0.01)
+    calc.get_potential_energy(water)
+
+
+def test_single_precision_is_refused_where_it_leaves_no_digits():
+    water = rattled("H2O")
+    water.positions += [4e5, 0.0, 0.0]
+    with pytest.raises(InputError, match=r"than 3e-02 Å: atoms 0, 1, 2; .*'float64'"):
+        energy(water, dtype="float32")
+    assert np.isfinite(energy(water))
+
+
+def test_the_structure_at_fault_is_named_by_its_number():
+    calc, good, iron = JaxReaxFF("cho"), rattled("H2O"), Atoms("Fe")
+    near = Atoms("O2", [[0, 0, 0], [0, 0, 0.1]])
+    for bad in (iron, near):
+        for of_many in (calc.evaluate, partial(relax, calc=calc, progress=False)):
+            with pytest.raises(
+                (InputError, CalculationFailed), match=r"^structure 1: "
+            ):
+                of_many([good, bad])
+        with pytest.raises((InputError, CalculationFailed), match=r"^(the f|atoms 0)"):
+            calc.evaluate([bad])
 
 
 def test_complete_force_fields_miss_nothing(caplog):

@@ -38,6 +38,19 @@ def test_a_wrong_option_is_named_with_what_there_is(option):
         JaxReaxFF("cho", **{option: value})
 
 
+def test_a_charge_that_is_a_whole_number_compiles_nothing_anew():
+    water = rattled("H2O")
+    expected = JaxReaxFF("cho", charge=1.0).get_potential_energy(water)
+    compiled = programs.evaluate._cache_size()
+    assert JaxReaxFF("cho", charge=1).get_potential_energy(water) == expected
+    assert programs.evaluate._cache_size() == compiled
+
+
+def test_what_begins_with_a_word_is_suggested_first():
+    assert "'nvt-langevin'" in errors.suggestion("nvt", ["nve", "nvt-langevin"])
+    assert "'nve'" in errors.suggestion("nev", ["nve", "nvt-langevin"])
+
+
 def test_an_unknown_option_is_a_type_error_as_well():
     with pytest.raises(TypeError, match="has no option 'cutoff'; it has: force_field"):
         JaxReaxFF("cho", cutoff=10.0)

@@ -223,21 +223,33 @@ def _dispersion(force_field: ForceField) -> Iterator[Finding]:
 
 
 def _keywords(force_field: ForceField) -> Iterator[Finding]:
-    """Words in brackets at the head of the first line ask for a form of the energy."""
-    head = re.match(r"\s*\[([^\]]*)\]", force_field.description)
-    words = head.group(1).lower() if head else ""
-    if "ereaxff" in words:
-        message = "asks for explicit electrons (eReaxFF), which are not computed"
-        yield Finding("error", None, "description", message)
-    if "lgdispersion" in words and not force_field.lg:
+    for form in forms_not_computed(force_field):
+        yield Finding("error", None, "description", f"asks for {form}")
+    if "lgdispersion" in _head(force_field) and not force_field.lg:
         message = "asks for low-gradient dispersion; the atoms have no fifth line"
         yield Finding("error", None, "description", message)
+
+
+def forms_not_computed(force_field: ForceField) -> list[str]:
+    """Forms of the energy that the file asks for and that are left out, in words."""
+    words = _head(force_field)
+    return [text for word, text in _NOT_COMPUTED.items() if word in words]
+
+
+def _head(force_field: ForceField) -> str:
+    """Words in brackets at the head of the first line: they ask for a form."""
+    head = re.match(r"\s*\[([^\]]*)\]", force_field.description)
+    return head.group(1).lower() if head else ""
 
 
 def _real(element: str) -> bool:
     return element != "X" and element in atomic_numbers
 
 
+_NOT_COMPUTED = {
+    "ereaxff": "explicit electrons (eReaxFF), which are not computed",
+    "acks2": "ACKS2 charges, which are not computed; EEM takes their place",
+}
 _FLAVOUR = ("gamma_w", "rcore2", "acore2")
 _CHECKS = (
     _signs, _sizes, _masses, _taper, _charges, _flavours, _bond_orders, _missing_bonds,

@@ -49,8 +49,8 @@ def simulation_of(
     kind: type[Simulation] = Simulation,
 ) -> Simulation:
     """The relaxation before its first forces; inside the engine's precision."""
-    minimizer = _minimizer(engine, structures, request)
     systems = engine.alike(structures, size)
+    minimizer = _minimizer(engine, structures, request)
     goals, states = [], []
     for k, (atoms, system) in enumerate(zip(structures, systems, strict=True)):
         goals.append(_goal(engine, atoms, system, request, k))
