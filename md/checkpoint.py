@@ -17,13 +17,18 @@ import numpy as np
 from ase_reaxff_jax.md.errors import CheckpointError
 from ase_reaxff_jax.md.outputs import files
 
-MAGIC = b"ase-reaxff-jax checkpoint 1 sha256 "
+MAGIC = b"ase-reaxff-jax checkpoint 2 sha256 "
 PLAIN = "plain"  # the entry with everything that is not an array
 
 
 def generations(path: Path) -> tuple[Path, Path]:
     """The file and the one before it."""
     return path, path.with_name(path.name + ".old")
+
+
+def names(path: Path) -> list[Path]:
+    """All files that a checkpoint of this name may have, one while it is written."""
+    return [*generations(path), path.with_name(path.name + ".new")]
 
 
 def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> None:
@@ -35,14 +40,17 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
         plain: What JSON can hold.
 
     Raises:
-        OSError: it cannot be written, for example on a full disk; it names the file.
+        OSError: it cannot be written, for example on a full disk, or because there is
+            a folder of one of its names; it names the file.
     """
+    for name in names(path):
+        files.check_name(name)
     content = io.BytesIO()
     words = np.frombuffer(json.dumps(plain).encode(), np.uint8)
     np.savez(content, allow_pickle=False, **{PLAIN: words}, **arrays)
     body = content.getvalue()
     digest = hashlib.sha256(body).hexdigest().encode()
-    unfinished = path.with_name(path.name + ".new")
+    *_, unfinished = names(path)
     try:
         with files.named(path), open(unfinished, "wb") as file:
             file.write(MAGIC + digest + b"\n" + body)
@@ -85,7 +93,10 @@ def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not head.startswith(MAGIC[:24]):
         raise CheckpointError(f"{file} is not a checkpoint of this program")
     if not head.startswith(MAGIC):
-        raise CheckpointError(f"{file} was written by another version of this program")
+        raise CheckpointError(
+            f"{file} was written by another version of this program, "
+            "which alone can go on with it; start anew with overwrite=True"
+        )
     if hashlib.sha256(body).hexdigest().encode() != head[len(MAGIC) :]:
         raise CheckpointError(f"{file} is damaged: its checksum is wrong")
     with np.load(io.BytesIO(body), allow_pickle=False) as content:
@@ -99,6 +110,6 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> Non
         if found.get(name) != wanted[name]:
             raise CheckpointError(
                 f"{path} is of another run: {name} was {found.get(name)!r} and is now "
-                f"{wanted[name]!r}; continue with the same, or start anew with "
-                "overwrite=True"
+                f"{wanted[name]!r}; continue with the same, or start a new run, with "
+                "other names or overwrite=True"
             )

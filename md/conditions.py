@@ -49,12 +49,23 @@ class Course:
             return target[0] + (target[1] - target[0]) * share
         return np.full(len(steps), float(target))
 
+    def described(self) -> float | str:
+        """The course as a checkpoint has it; a function is known by its start alone."""
+        target = self.target
+        if callable(target):
+            return f"a function of time, {self.at(np.zeros(1, int))[0]:g} at the start"
+        if isinstance(target, tuple) and len(target) == 2:
+            first, last = map(float, target)
+            return f"a ramp from {first} to {last} over {self.steps} steps"
+        return float(self.at(np.zeros(1, int))[0])
+
     def _check(self, values: np.ndarray, given) -> None:
         bad = ~np.isfinite(values) | (values < self.least)
         if bad.any():
             limit = f"at least {self.least:g}" if np.isfinite(self.least) else "finite"
+            where = f" in {given!r}" if callable(given) or len(given) > 1 else ""
             raise InputError(
-                f"{self.name} must be {limit}, found {values[bad][0]:g} in {given!r}"
+                f"{self.name} must be {limit}, found {values[bad][0]:g}{where}"
             )
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.4,
     "lines.solid_capstyle": "round",
 }
+
+
+def check_suffix(path: Path) -> None:
+    """Raises InputError where a picture of this name would not be what it says."""
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: a picture is a PNG; give it the suffix .png")
 
 
 def summary_picture(

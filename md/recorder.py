@@ -1,17 +1,16 @@
 """Everything that one system of a run writes, and what is known of it so far."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.md.analysis import SpeciesHistory
+from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.frames import Bonding, Frame
-from ase_reaxff_jax.md.outputs import files, trajectories
+from ase_reaxff_jax.md.outputs import trajectories
 from ase_reaxff_jax.md.outputs.bonds import BondsFile
 from ase_reaxff_jax.md.outputs.species import SpeciesFile
 from ase_reaxff_jax.md.outputs.table import Table
@@ -32,50 +31,6 @@ LOG_COLUMNS = {
 }
 SPEED = "steps_per_second"
 LINES: dict[str, Any] = {"bonds": BondsFile, "species": SpeciesFile}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """Names of the files of a run; None: not wanted."""
-
-    trajectories: tuple[Path, ...] = ()
-    log: Path | None = None
-    bonds: Path | None = None
-    species: Path | None = None
-
-    def named(self) -> dict[str, Path]:
-        """All that are wanted, by a name for each."""
-        single = {"log": self.log, "bonds": self.bonds, "species": self.species}
-        found = {name: path for name, path in single.items() if path is not None}
-        return {str(path): path for path in self.trajectories} | found
-
-    def of_system(self, k: int) -> "Files":
-        """Those of one of many systems: run.csv becomes run-3.csv."""
-
-        def numbered(path: Path | None) -> Any:
-            return path and path.with_name(f"{path.stem}-{k}{path.suffix}")
-
-        return Files(
-            trajectories=tuple(map(numbered, self.trajectories)),
-            log=numbered(self.log),
-            bonds=numbered(self.bonds),
-            species=numbered(self.species),
-        )
-
-    def check(self, *, overwrite: bool) -> None:
-        """The errors that opening them would give, before any work."""
-        for path in self.trajectories:
-            trajectories.check_suffix(path)
-        paths = list(self.named().values())
-        if len(set(paths)) < len(paths):
-            raise InputError("two outputs of a run have the same file name")
-        for path in paths:
-            files.check_folder(path)
-            if path.exists() and not overwrite:
-                raise FileExistsError(
-                    f"{path} exists; give restart=True to go on with that run, "
-                    "overwrite=True to replace it, or another name"
-                )
 
 
 class Recorder:
@@ -138,25 +93,26 @@ class Recorder:
 
     def frame(self, frame: Callable[[], Frame]) -> None:
         """One frame of every trajectory."""
-        names = [str(path) for path in self.names.trajectories]
-        if names:
+        count = len(self.names.trajectories)
+        if count:
             made = frame()
-            for name in names:
-                self._files[name].write(made)
+            for k in range(count):
+                self._files[f"trajectory {k}"].write(made)
 
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
-        """What has been recorded, as plain data and arrays."""
+        """What has been recorded so far, as plain data and arrays."""
         return {
-            "steps": self.rows.steps,
-            "species": self.species,
+            "steps": list(self.rows.steps),
+            "values": np.asarray(self.rows.values),
+            "species": list(self.species),
             "history": self.history.state(),
         }
 
-    def restore(self, state: dict[str, Any], values: np.ndarray) -> None:
-        """Takes back what `state` and the rows' values had."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
         self.rows.steps = list(state["steps"])
-        self.rows.values = list(values)
+        self.rows.values = list(state["values"])
         self.species = [dict(counted) for counted in state["species"]]
         self.history = SpeciesHistory.from_state(state["history"])

@@ -1,6 +1,7 @@
 """A run as a checkpoint, and back."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +10,75 @@ import numpy as np
 from ase import Atoms
 
 from ase_reaxff_jax.md import checkpoint
+from ase_reaxff_jax.md.arguments import Arguments
 from ase_reaxff_jax.md.errors import CheckpointError
-from ase_reaxff_jax.md.recorder import Recorder
+from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.simulation import Simulation
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a checkpoint has of a run, beside the state of its systems."""
+
+    positions: list[dict[str, Any]] | None  # in the files; None: not open yet
+    recorded: list[dict[str, Any]]  # of each system, as `Recorder.state` gives it
+    row: np.ndarray  # of the step reached
+    picture: str | None  # its name, seen from the checkpoint
+
+
 def identity(
-    simulation: Simulation, ensemble: str, cell: str, log_every: int
+    simulation: Simulation, arguments: Arguments, names: Files
 ) -> dict[str, Any]:
-    """What a run must have in common with the checkpoint that it continues."""
-    engine, conditions = simulation.engine, simulation.conditions
-    structures = simulation.structures
+    """What a run must have in common with the checkpoint that it continues.
+
+    `names` are those of its first system's files.
+    """
+    engine, structures = simulation.engine, simulation.structures
+    settings = engine.settings
+    path = arguments.checkpoint
     return {
         "number of systems": len(structures),
         "number of atoms": [len(atoms) for atoms in structures],
         "elements": [atoms.get_chemical_formula() for atoms in structures],
         "order of the atoms, masses, constraints and periodicity": _digest(structures),
         "force field": engine.fingerprint,
-        "ensemble": ensemble,
-        "cell": cell if ensemble.startswith("npt") else None,
-        "timestep_fs": conditions.timestep_fs,
-        "seed": list(conditions.seeds),
-        "dtype": engine.settings.dtype,
-        "charge_model": engine.settings.charge_model,
+        **_conditions(simulation, arguments),
+        "dtype": settings.dtype,
+        "charge_model": settings.charge_model,
+        "charge_tolerance": float(settings.charge_tolerance),
+        "charge_response": bool(settings.charge_response),
+        "missing_bonds": settings.missing_bonds,
         "total charge": [engine.total_charge(atoms) for atoms in structures],
-        "log_every": log_every,
+        "log_every": int(arguments.log_every),
+        "trajectory_every": int(arguments.frame_every) if names.trajectories else None,
+        **({} if path is None else names.seen_from(path)),
     }
+
+
+def _conditions(simulation: Simulation, arguments: Arguments) -> dict[str, Any]:
+    """Those that have a part in the run; a single one where all systems share it."""
+    conditions, ensemble = simulation.conditions, arguments.ensemble
+
+    def of_all(courses) -> Any:
+        described = [course.described() for course in courses]
+        return described if simulation.batched else described[0]
+
+    found = {
+        "ensemble": ensemble,
+        "timestep_fs": float(conditions.timestep_fs),
+        "seed": int(conditions.seeds[0]),
+        "temperature_K": of_all(conditions.temperatures),
+    }
+    if ensemble != "nve":
+        found["tau_fs"] = float(conditions.tau_fs)
+    if ensemble.startswith("npt"):
+        found |= {
+            "cell": arguments.cell,
+            "pressure_GPa": of_all(conditions.pressures),
+            "pressure_tau_fs": float(conditions.pressure_tau_fs),
+            "compressibility_per_GPa": float(conditions.compressibility_per_GPa),
+        }
+    return found
 
 
 def _digest(structures: list[Atoms]) -> str:
@@ -47,25 +91,24 @@ def _digest(structures: list[Atoms]) -> str:
 
 
 def save(
-    path: Path,
-    simulation: Simulation,
-    recorders: list[Recorder],
-    identity: dict[str, Any],
-    positions: list[dict[str, Any]] | None,
+    path: Path, simulation: Simulation, identity: dict[str, Any], kept: Kept
 ) -> None:
-    """Writes a checkpoint; `positions` are those of the files, None: not open yet."""
+    """Writes a checkpoint."""
     with simulation.scope():
         leaves = jax.device_get(jax.tree.leaves(simulation.state))
     arrays = {f"state {k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
     for k, references in enumerate(simulation.renewal.references()):
         arrays |= {f"lists {k} {name}": x for name, x in references.items()}
-    for k, recorder in enumerate(recorders):
-        arrays[f"rows {k}"] = np.asarray(recorder.rows.values)
+    recorded = [dict(state) for state in kept.recorded]
+    for k, state in enumerate(recorded):
+        arrays[f"rows {k}"] = state.pop("values")
+    arrays["row"] = kept.row
     plain = {
         "identity": identity,
         "room": simulation.renewal.room,
-        "positions": positions,
-        "recorded": [_plain(recorder.state()) for recorder in recorders],
+        "positions": kept.positions,
+        "recorded": [_plain(state) for state in recorded],
+        "picture": kept.picture,
     }
     checkpoint.write(path, arrays, plain)
 
@@ -77,23 +120,23 @@ def _plain(tree: Any) -> Any:
     return tree.tolist() if isinstance(tree, np.ndarray) else tree
 
 
-def load(
-    path: Path,
-    simulation: Simulation,
-    recorders: list[Recorder],
-    identity: dict[str, Any],
-) -> list[dict[str, Any]] | None:
-    """Puts simulation and recorders where a checkpoint was; positions of the files.
+def load(path: Path, simulation: Simulation, identity: dict[str, Any]) -> Kept:
+    """Puts a simulation where a checkpoint was; what else is in that.
 
-    None where the run ended before it had files: nothing is changed then.
+    Where the run ended before it had files, nothing is changed.
 
     Raises:
         CheckpointError: it is damaged, or of another run.
     """
     arrays, plain = checkpoint.read(path)
     checkpoint.check_same(plain["identity"], identity, path)
-    if plain["positions"] is None:
-        return None
+    recorded = [
+        {**state, "values": arrays[f"rows {k}"]}
+        for k, state in enumerate(plain["recorded"])
+    ]
+    kept = Kept(plain["positions"], recorded, arrays["row"], plain["picture"])
+    if kept.positions is None:
+        return kept
     with simulation.scope():
         leaves, structure = jax.tree.flatten(simulation.state)
         found = [arrays.get(f"state {k}") for k in range(len(leaves))]
@@ -104,9 +147,7 @@ def load(
     names = ("far_positions", "far_cell", "near_positions", "near_cell")
     references = [
         {name: arrays[f"lists {k} {name}"] for name in names}
-        for k in range(len(recorders))
+        for k in range(len(recorded))
     ]
     simulation.resume(references, plain["room"])
-    for k, recorder in enumerate(recorders):
-        recorder.restore(plain["recorded"][k], arrays[f"rows {k}"])
-    return plain["positions"]
+    return kept

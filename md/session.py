@@ -1,31 +1,28 @@
 """One call of `run`, from its first step to its results."""
 
 import time
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 from tqdm import tqdm
 
 from ase_reaxff_jax.calculator import JaxReaxFF
-from ase_reaxff_jax.md import checkpoint, saving
 from ase_reaxff_jax.md.arguments import Arguments, simulation_of
 from ase_reaxff_jax.md.errors import SimulationBlewUp
+from ase_reaxff_jax.md.filenames import CRASH
 from ase_reaxff_jax.md.frames import Frame
 from ase_reaxff_jax.md.loop import compilations
-from ase_reaxff_jax.md.outputs import files
 from ase_reaxff_jax.md.outputs.extxyz import ExtendedXYZ
-from ase_reaxff_jax.md.recorder import Recorder
-from ase_reaxff_jax.md.results import Rows, RunResult
+from ase_reaxff_jax.md.records import Records
+from ase_reaxff_jax.md.results import RunResult
 from ase_reaxff_jax.md.signals import Interrupts
 
-CRASH = "crash.extxyz"
 FS_PER_DAY = 86_400.0
 FS_PER_NS = 1e6
 
 
 class Session:
-    """Steps, outputs, checkpoints, and the reasons to stop early."""
+    """Steps, what is to be written after them, and the reasons to stop early."""
 
     def __init__(
         self, arguments: Arguments, calculator: JaxReaxFF, interrupts: Interrupts
@@ -33,91 +30,51 @@ class Session:
         self.arguments, self.calculator = arguments, calculator
         self.interrupts = interrupts
         self.simulation = simulation_of(arguments, calculator)
-        self.recorders = [self._recorder(k) for k in range(len(arguments.structures))]
-        self.identity = saving.identity(
-            self.simulation, arguments.ensemble, arguments.cell, arguments.log_every
-        )
+        self.records = Records(arguments, calculator, self.simulation)
         self._started = time.monotonic()
         self._timed_steps, self._timed_seconds = 0, 0.0
         self._speed = np.nan
         self._stopped = ""
 
-    def _recorder(self, k: int) -> Recorder:
-        arguments = self.arguments
-        atoms = arguments.structures[k]
-        fixed = self.simulation.one(self.simulation.fixed, k)
-        degrees = float(fixed.particles.degrees)
-        rows = Rows(atoms, degrees, arguments.timestep_fs)
-        elements = self.calculator.force_field.elements
-        return Recorder(atoms, elements, rows, arguments.files_of(k))
+    def run(self, accepted: Callable[[], None]) -> list[RunResult]:
+        """All steps, with outputs, checkpoints and the reasons to stop early.
 
-    def run(self) -> list[RunResult]:
-        """All steps, with outputs, checkpoints and the reasons to stop early."""
+        `accepted` is called when no argument can be refused any more.
+        """
         try:
-            self._begin()
+            self._begin(accepted)
             self._go_on()
-            self._draw()
+            self.records.draw()
         except SimulationBlewUp as error:
             self._save_crash(error)
             raise
         finally:
-            for recorder in self.recorders:
-                recorder.close()
-        return [self._result(k) for k in range(len(self.recorders))]
+            self.records.close()
+        return [self._result(k) for k in range(len(self.records.recorders))]
 
-    def _draw(self) -> None:
-        for k, recorder in enumerate(self.recorders):
-            path = self.arguments.picture_of(k)
-            if path is not None:
-                from ase_reaxff_jax.md.picture import summary_picture
+    def _begin(self, accepted: Callable[[], None]) -> None:
+        kept = self.records.found()
+        accepted()
+        if kept is not None:
+            self.records.resume(kept)
+            if self.records.record_end(self._speed):
+                self._ask_to_stop()
+            return
+        row = self.simulation.start()[-1]
+        self.records.start(row)
+        self._record(row)
+        if self.arguments.checkpoint:
+            self.records.save()
 
-                summary_picture(path, recorder.rows.columns(), recorder.history)
+    def _record(self, row: np.ndarray) -> None:
+        if self.records.record(row, self._speed):
+            self._ask_to_stop()
 
     def _save_crash(self, error: SimulationBlewUp) -> None:
         info = error.atoms.info
         file = ExtendedXYZ.create(self.arguments.folder() / CRASH, overwrite=True)
         file.write(Frame(info["step"], info["time_fs"], error.atoms))
         file.close()
-
-    # Start
-
-    def _begin(self) -> None:
-        path, positions, owned = self.arguments.checkpoint, None, False
-        if path is not None and self.arguments.restart and checkpoint.exists(path):
-            positions = saving.load(
-                path, self.simulation, self.recorders, self.identity
-            )
-            owned = True
-        if positions is not None:
-            for recorder, position in zip(self.recorders, positions, strict=True):
-                recorder.open(position, overwrite=False)
-            return
-        if not owned:
-            self._check_new(path)
-        row = self.simulation.start()
-        if path is not None:
-            # Before there are files: from now on a restart knows them as its own.
-            saving.save(path, self.simulation, self.recorders, self.identity, None)
-        for recorder in self.recorders:
-            recorder.open(None, overwrite=self.arguments.overwrite or owned)
-        self._record(row[-1])
-        if path is not None:
-            self._save()
-
-    def _check_new(self, path: Path | None) -> None:
-        arguments = self.arguments
-        for k in range(len(self.recorders)):
-            arguments.files_of(k).check(overwrite=arguments.overwrite)
-        if path is None:
-            return
-        files.check_folder(path)
-        if not checkpoint.exists(path):
-            return
-        if not arguments.overwrite:
-            raise FileExistsError(
-                f"{path} exists; give restart=True to go on with that run, "
-                "overwrite=True to replace it, or another name"
-            )
 
     # Steps
 
@@ -132,12 +89,13 @@ class Session:
                 before = simulation.step
                 rows = self._advance(min(self._next(before), arguments.steps))
                 self._record(rows[-1])
-                if arguments.checkpoint and self._due(arguments.checkpoint_every):
-                    self._save()
+                due = simulation.step % arguments.checkpoint_every == 0
+                if arguments.checkpoint and due:
+                    self.records.save()
                 bar.update(simulation.step - before)
                 bar.set_postfix_str(self._pace(), refresh=False)
         if arguments.checkpoint:
-            self._save()
+            self.records.save()
 
     def _pace(self) -> str:
         per_day = self._speed * self.arguments.timestep_fs * FS_PER_DAY / FS_PER_NS
@@ -154,9 +112,6 @@ class Session:
         soonest = min((step // e + 1) * e for e in every)
         return min(soonest, step + self.simulation.most_steps())
 
-    def _due(self, every: int) -> bool:
-        return self.simulation.step % every == 0
-
     def _advance(self, until: int) -> np.ndarray:
         compiled, start = compilations(), time.perf_counter()
         before = self.simulation.step
@@ -168,27 +123,13 @@ class Session:
             self._speed = steps / seconds
         return rows
 
-    def _record(self, row: np.ndarray) -> None:
-        """What is to be written at the present step; `row` is its own."""
-        arguments, simulation = self.arguments, self.simulation
-        last = simulation.step == arguments.steps
-        values = row if arguments.batched else row[None]
-        if last or self._due(arguments.log_every):
-            bondings = simulation.bonding()
-            for recorder, own, bonding in zip(
-                self.recorders, values, bondings, strict=True
-            ):
-                recorder.log(simulation.step, own, bonding, self._speed)
-            self._ask_to_stop()
-        if last or self._due(arguments.frame_every):
-            for k, recorder in enumerate(self.recorders):
-                recorder.frame(partial(simulation.frame, k))
-
     def _ask_to_stop(self) -> None:
         stop = self.arguments.stop
         if stop is None:
             return
-        frames = [self.simulation.frame(k) for k in range(len(self.recorders))]
+        frames = [
+            self.simulation.frame(k) for k in range(len(self.arguments.structures))
+        ]
         if any([stop(frame) for frame in frames]):
             self._stopped = "asked for by `stop`"
 
@@ -200,16 +141,22 @@ class Session:
             self._stopped = f"after {limit:g} s of wall time"
         return self._stopped
 
-    def _save(self) -> None:
-        positions = [recorder.flush() for recorder in self.recorders]
-        path = self.arguments.checkpoint
-        assert path is not None
-        saving.save(path, self.simulation, self.recorders, self.identity, positions)
-
     # End
 
+    def where_it_ended(self) -> str:
+        """The step reached, and how to go on from there."""
+        arguments, path = self.arguments, self.arguments.checkpoint
+        step = max(self.simulation.step, 0)
+        reached = f"at step {step} of {arguments.steps}"
+        if path is None:
+            return f"{reached}; without a checkpoint it cannot be continued"
+        saved = self.records.saved
+        if saved is None:
+            return f"{reached}; there is no checkpoint yet"
+        return f"{reached}; {path} has step {saved}, restart=True goes on from there"
+
     def _result(self, k: int) -> RunResult:
-        recorder = self.recorders[k]
+        recorder = self.records.recorders[k]
         atoms = self.simulation.frame(k).atoms
         atoms.calc = self.calculator
         seconds = self._timed_seconds

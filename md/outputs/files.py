@@ -22,17 +22,22 @@ def check_folder(path: Path) -> None:
         )
 
 
+def check_name(path: Path) -> None:
+    """The OSError that fits where `path` cannot be a file: a folder, or in none."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "this is a folder; give the name of a file", str(path)
+        )
+    check_folder(path)
+
+
 def claim(path: Path, *, overwrite: bool) -> None:
     """Makes `path` a new, empty file, or says why it cannot be one.
 
     Raises FileExistsError where there is one and `overwrite` is False, and the OSError
     that fits where the folder is missing or may not be written in.
     """
-    if path.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, "this is a folder; give the name of a file", str(path)
-        )
-    check_folder(path)
+    check_name(path)
     try:
         path.open("wb" if overwrite else "xb").close()
     except FileExistsError:

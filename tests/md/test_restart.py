@@ -5,15 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from inspect import signature
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from ase.calculators.calculator import InputError
 from molecules import molecule
 from small import moist_methane
 
 from ase_reaxff_jax import JaxReaxFF
-from ase_reaxff_jax.md import CheckpointError, run
+from ase_reaxff_jax.md import CheckpointError, checkpoint, run, saving
+from ase_reaxff_jax.md.arguments import Arguments, simulation_of
+from ase_reaxff_jax.md.defaults import completed
 
 OPTIONS = dict(
     ensemble="nvt-langevin", steps=600, timestep_fs=0.25, temperature_K=400.0,
@@ -150,7 +154,10 @@ def test_sigterm_writes_a_checkpoint_and_ends(here):
     assert "Traceback" not in errors
 
 
-SHORT = dict(ensemble="nve", steps=4, log_every=2, checkpoint="md.ckpt", progress=False)
+SHORT = dict(
+    ensemble="nve", steps=4, log_every=2, checkpoint="md.ckpt", progress=False,
+    trajectory="a.traj", trajectory_every=1, log="a.csv",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -179,13 +186,86 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(saved):
         (dict(timestep_fs=0.1), "timestep_fs"),
         (dict(calc=JaxReaxFF("rdx")), "force field"),
         (dict(seed=4), "seed"),
+        (dict(temperature_K=900), "temperature_K was 300.0 and is now 900.0"),
+        (dict(calc=JaxReaxFF("cho", charge_tolerance=1e-4)), "charge_tolerance"),
+        (dict(calc=JaxReaxFF("cho", charge_response=False)), "charge_response"),
+        (dict(trajectory_every=2), r"trajectory_every was 1 and is now 2"),
+        (dict(trajectory="b.traj"), r"trajectory was \['a.traj'\] and .* \['b.traj'\]"),
+        (dict(log=None), "log was 'a.csv' and is now None"),
+        (dict(steps=3), "is at step 4, beyond steps=3"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(saved, change, words):
-    calc, _ = saved
+    calc, path = saved
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
     given = dict(atoms=molecule("H2O"), calc=calc, restart=True) | SHORT | change
     with pytest.raises(CheckpointError, match=words):
         run(**given)
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def identity(**options):
+    """What a checkpoint has of a run, read back."""
+    unset = {name: p.default for name, p in signature(run).parameters.items()}
+    given = completed(unset | dict(atoms=moist_methane(), steps=4, **options))
+    calc, arguments = JaxReaxFF("cho"), Arguments(**given)
+    simulation = simulation_of(arguments, calc)
+    found = saving.identity(simulation, arguments, arguments.files_of(0))
+    return json.loads(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "words"),
+    [
+        (dict(temperature_K=(300, 900)), dict(temperature_K=(300, 800)),
+         "ramp from 300.0 to 900.0 over 4 steps' and is now .* 800.0 over 4 steps"),
+        (dict(temperature_K=lambda t: 300 + t), dict(temperature_K=lambda t: 50 + t),
+         "a function of time, 300 at the start' and is now .* 50 at the start"),
+        ({}, dict(tau_fs=50), "tau_fs was 100.0 and is now 50.0"),
+        (dict(ensemble="npt-scr", pressure_GPa=0), dict(pressure_GPa=1),
+         "pressure_GPa was 0.0 and is now 1.0"),
+    ],
+)  # fmt: skip
+def test_changed_conditions_are_named_with_both_values(options, change, words):
+    before = identity(**options)
+    checkpoint.check_same(before, identity(**options), Path("md.ckpt"))
+    with pytest.raises(CheckpointError, match=words):
+        checkpoint.check_same(before, identity(**options | change), Path("md.ckpt"))
+
+
+def test_a_ramp_keeps_its_number_of_steps(here):
+    calc, options = JaxReaxFF("cho"), SHORT | dict(ensemble="nvt-langevin")
+    options["temperature_K"] = 300, 900
+    run(molecule("H2O"), calc, **options)
+    with pytest.raises(CheckpointError, match=r"over 4 steps. and is now .* over 8"):
+        run(molecule("H2O"), calc, restart=True, **options | {"steps": 8})
+
+
+def test_a_run_that_is_extended_has_the_files_of_one_without_a_stop(here):
+    options = dict(
+        trajectory=["md.extxyz", "md.h5"], trajectory_every=4, bonds="bonds.reaxff",
+        species="species.out", log="md.csv", checkpoint="md.ckpt", log_every=10,
+        checkpoint_every=6, progress=False,
+    )  # fmt: skip
+    names = "md.extxyz", "bonds.reaxff", "species.out"
+    calc = JaxReaxFF("cho")
+    whole = run(molecule("H2O"), calc, steps=21, **options)
+    expected = {name: (here / name).read_bytes() for name in names}
+    for path in list(here.iterdir()):
+        path.unlink()
+    run(molecule("H2O"), calc, steps=9, **options)
+    shown = np.genfromtxt("md.csv", delimiter=",", names=True)["step"]
+    assert shown.tolist() == [0, 9]
+    for steps in (9, 21):  # nothing is left to do, then more is wanted
+        result = run(molecule("H2O"), calc, steps=steps, restart=True, **options)
+    assert {name: (here / name).read_bytes() for name in names} == expected
+    assert result.step.tolist() == whole.step.tolist() == [0, 10, 20, 21]
+    rows = np.genfromtxt("md.csv", delimiter=",", names=True)
+    assert rows["step"].tolist() == [0, 10, 20, 21]
+    with h5py.File("md.h5") as file:
+        steps = file["particles/all/position/step"][...].tolist()
+    assert steps == [0, 4, 8, 12, 16, 20, 21]
+    np.testing.assert_array_equal(result.total_energy, whole.total_energy)
 
 
 def test_files_that_exist_are_kept_unless_asked_otherwise(saved):
@@ -193,17 +273,16 @@ def test_files_that_exist_are_kept_unless_asked_otherwise(saved):
     with pytest.raises(FileExistsError, match="restart=True"):
         run(molecule("H2O"), calc, **SHORT)
     run(molecule("H2O"), calc, overwrite=True, **SHORT)
-    options = {**SHORT, "checkpoint": None, "log": "x.csv"}
+    options = SHORT | {"checkpoint": None, "log": "x.csv", "overwrite": False}
+    options |= {"trajectory": None, "trajectory_every": None}
     run(molecule("H2O"), calc, **options)
-    with pytest.raises(FileExistsError, match=r"x\.csv"):
+    with pytest.raises(FileExistsError, match=r"x\.csv exists; give overwrite=True"):
         run(molecule("H2O"), calc, **options)
 
 
 def test_folders_that_are_missing_are_named_before_any_work(here):
     calc = JaxReaxFF("cho")
     for name in ("trajectory", "log", "checkpoint"):
-        options = {**SHORT, "checkpoint": None, name: "nowhere/x.extxyz"}
+        options = dict(steps=4, progress=False) | {name: "nowhere/x.extxyz"}
         with pytest.raises(OSError, match="nowhere"):
             run(molecule("H2O"), calc, **options)
-    with pytest.raises(InputError, match="same file name"):
-        run(molecule("H2O"), calc, **{**SHORT, "log": "a", "bonds": "a"})

@@ -31,11 +31,12 @@ def test_constant_energy_is_constant(calc):
 
 @pytest.mark.parametrize("ensemble", [e for e in ENSEMBLES if "berendsen" not in e])
 def test_the_conserved_quantity_is_conserved_where_there_is_one(calc, ensemble):
-    pressure = {"pressure_GPa": 0.5} if ensemble.startswith("npt") else {}
+    options = {} if ensemble == "nve" else {"tau_fs": 20.0}
+    if ensemble.startswith("npt"):
+        options |= {"pressure_GPa": 0.5, "pressure_tau_fs": 200.0}
     result = quiet(
-        moist_methane(), calc, ensemble=ensemble, steps=300, timestep_fs=0.1,
-        tau_fs=20.0, pressure_tau_fs=200.0, **pressure,
-    )  # fmt: skip
+        moist_methane(), calc, ensemble=ensemble, steps=300, timestep_fs=0.1, **options
+    )
     assert np.isfinite(result.total_energy).all()
     if ensemble == "npt-scr":
         assert np.isnan(result.conserved_energy).all()
@@ -204,6 +205,14 @@ def test_a_function_and_the_clock_can_end_a_run(calc):
         (dict(log_every=0), "log_every"),
         (dict(ensemble="nvt-csrv"), "nvt-csvr"),
         (dict(pressure_GPa=1.0), "no effect"),
+        (dict(ensemble="nve", tau_fs=50.0), "tau_fs=50.0 has no effect .*'nve'"),
+        (dict(pressure_tau_fs=50.0), "pressure_tau_fs=50.0 has no effect .*langevin"),
+        (dict(compressibility_per_GPa=1), "compressibility_per_GPa=1 has no effect"),
+        (dict(cell="full"), "cell='full' has no effect"),
+        (dict(cell="fulll"), "cell='fulll' is none of"),
+        (dict(checkpoint_every=5), "checkpoint_every=5 has no effect without"),
+        (dict(trajectory_every=5, trajectory=[]), "trajectory_every=5 has no effect"),
+        (dict(ensemble="nve", temperature_K=(1.0, 2.0)), "nothing holds it"),
         (dict(ensemble="npt-mtk"), "needs pressure_GPa"),
         (dict(ensemble="npt-mtk", pressure_GPa=0.0), "periodic"),
         (dict(restart=True), "checkpoint"),
