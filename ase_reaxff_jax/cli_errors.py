@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from ase.calculators.calculator import (
     CalculationFailed,
@@ -18,7 +20,12 @@ DONE = 0
 FAILED = 1  # the calculation failed, or did not converge
 UNUSABLE = 2  # the command line, a file or the structure cannot be used
 BUG = 3  # this program's fault
-INTERRUPTED = 130
+INTERRUPTED = 130  # by Ctrl-C
+TERMINATED = 143  # by SIGTERM
+ENDED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+
+# Flags, yes and no, of the command's options by the names of its arguments.
+_flags: dict[str, tuple[str, str]] = {}
 
 
 class StructureFileError(InputError):
@@ -56,6 +63,34 @@ def hint_for(error: BaseException) -> str | None:
     return None
 
 
+def speak_of(options: list[Any]) -> None:
+    """From now on messages name these options of a command, not Python's arguments."""
+    _flags.clear()
+    for option in options:
+        long = [flag for flag in option.opts if flag.startswith("--")]
+        if long:
+            _flags[option.name] = long[0], (*option.secondary_opts, long[0])[0]
+
+
+def worded(text: str) -> str:
+    """`restart=True` becomes --restart, `tau_fs=5` --tau 5, and `tau_fs` --tau."""
+    # Not within the name of a file. Names without _ may be words of the sentence.
+    for name, (flag, opposite) in _flags.items():
+        start = rf"(?<![\w./-]){name}"
+        text = re.sub(rf"{start}=True\b", flag, text)
+        text = re.sub(rf"{start}=False\b", opposite, text)
+        text = re.sub(rf"{start}='([^']*)'", rf"{flag} \1", text)
+        text = re.sub(rf"{start}=(?=[\w.+-])", f"{flag} ", text)
+        if "_" in name:
+            text = re.sub(rf"{start}(?![\w/=-]|\.\w)", flag, text)
+    return text
+
+
+class _Notes(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"note: {worded(record.getMessage())}"
+
+
 @contextlib.contextmanager
 def reported(*, debug: bool) -> Iterator[None]:
     """Ends the program with one line and the right code; a traceback if `debug`."""
@@ -66,13 +101,18 @@ def reported(*, debug: bool) -> Iterator[None]:
             "ignore", "Error (reading|writing) persistent compilation cache entry"
         )
         notes = logging.StreamHandler()
-        notes.setFormatter(logging.Formatter("note: %(message)s"))
+        notes.setFormatter(_Notes())
         logging.getLogger("ase_reaxff_jax").addHandler(notes)
+        _flags.clear()
         try:
             yield
         except KeyboardInterrupt as error:
-            print("interrupted", file=sys.stderr)
+            print(ENDED[INTERRUPTED], file=sys.stderr)
             raise SystemExit(code_of(error)) from None
+        except SystemExit as end:  # typer makes one of Ctrl-C, a run one of SIGTERM
+            if end.code in ENDED:
+                print(ENDED[end.code], file=sys.stderr)
+            raise
         except Exception as error:
             if debug:
                 raise
@@ -86,8 +126,10 @@ def reported(*, debug: bool) -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return f"{type(error).__name__}: {text}" if code_of(error) == BUG else text
+    if code_of(error) == BUG:
+        return f"{type(error).__name__}: {text}"
+    return worded(text)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {worded(str(message))}", file=sys.stderr)

@@ -13,9 +13,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 from ase.calculators.calculator import InputError
 
+from ase_reaxff_jax import cli_errors
 from ase_reaxff_jax.bundled import UnknownForceFieldError, find
 from ase_reaxff_jax.errors import suggestion
 
@@ -30,9 +32,27 @@ PATHS = (
 
 def from_file(context: Any, path: Path | None) -> Path | None:
     """Callback of the eager option `--input`: its values are the command's defaults."""
-    if path is not None and not context.resilient_parsing:
-        context.default_map = read(path, context.command.params)
+    if context.resilient_parsing:
+        return path
+    options = context.command.params
+    if path is not None:
+        found = _read(path, options)
+        _check(found, context)
+        context.default_map = {name: value for name, (_, value) in found.items()}
+    cli_errors.speak_of(options)
     return path
+
+
+def _check(found: dict[str, tuple[str, Any]], context: Any) -> None:
+    """InputError with file and line where a value is none of its option's type."""
+    for option in context.command.params:
+        if option.name not in found:
+            continue
+        where, value = found[option.name]
+        try:
+            option.process_value(context, value)
+        except typer.BadParameter as error:
+            raise InputError(f"{where}: {option.name}: {error.message}") from error
 
 
 def read(path: Path, options: list[Any]) -> dict[str, Any]:
@@ -46,6 +66,11 @@ def read(path: Path, options: list[Any]) -> dict[str, Any]:
     Raises:
         InputError: the file is no such mapping, or a key is unknown or there twice.
     """
+    return {name: value for name, (_, value) in _read(path, options).items()}
+
+
+def _read(path: Path, options: list[Any]) -> dict[str, tuple[str, Any]]:
+    """As `read`, each value with its file and line."""
     known = {key: option for option in options for key in _keys(option)}
     lines: dict[str, int] = {}
     values = {}
@@ -63,7 +88,7 @@ def read(path: Path, options: list[Any]) -> dict[str, Any]:
             raise InputError(f"{where}: {name!r} is given on line {line} already")
         texts = _texts(value, where, name)
         if texts is not None:
-            values[option.name] = _value(option.name, texts, path.parent)
+            values[option.name] = where, _value(option.name, texts, path.parent)
     return values
 
 

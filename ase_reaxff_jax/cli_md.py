@@ -35,21 +35,26 @@ def md(
         typer.Option("--temperature", help="K; 300:2000 is a ramp over the run."),
     ] = "300",
     tau_fs: Annotated[
-        float, typer.Option("--tau", help="Of the thermostat, fs.")
-    ] = 100.0,
+        float | None, typer.Option("--tau", help="Of the thermostat, fs.  [100]")
+    ] = None,
     pressure_GPa: Annotated[
         str | None,
         typer.Option("--pressure", help="GPa, or a ramp; for the npt ensembles."),
     ] = None,
     pressure_tau_fs: Annotated[
-        float, typer.Option("--pressure-tau", help="Of the barostat, fs.")
-    ] = 1000.0,
+        float | None,
+        typer.Option("--pressure-tau", help="Of the barostat, fs.  [1000]"),
+    ] = None,
     compressibility_per_GPa: Annotated[
-        float, typer.Option("--compressibility", help="Of the material, 1/GPa.")
-    ] = 0.5,
+        float | None,
+        typer.Option("--compressibility", help="Of the material, 1/GPa.  [0.5]"),
+    ] = None,
     cell: Annotated[
-        str, typer.Option(help="What changes: isotropic, orthorhombic or full.")
-    ] = "isotropic",
+        str | None,
+        typer.Option(
+            help="What changes: isotropic, orthorhombic or full.  [isotropic]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of velocities and noise.")] = 0,
     log_every: Annotated[int, typer.Option(min=1, help="Steps between rows.")] = 10,
     trajectory: Annotated[
@@ -73,8 +78,8 @@ def md(
         Path | None, typer.Option(help="To continue from with --restart.")
     ] = None,
     checkpoint_every: Annotated[
-        int, typer.Option(min=1, help="Steps between checkpoints.")
-    ] = 1000,
+        int | None, typer.Option(min=1, help="Steps between checkpoints.  [1000]")
+    ] = None,
     restart: Annotated[
         bool, typer.Option(help="Continue from the checkpoint.")
     ] = False,
@@ -115,16 +120,25 @@ def md(
 ) -> None:
     """Molecular dynamics, the whole trajectory on the device.
 
-    Atoms without velocities start with those of the temperature. Ctrl-C writes the
-    checkpoint, if one is wanted, and ends the run.
+    Atoms without velocities start with those of the temperature. Ctrl-C and SIGTERM
+    write the checkpoint, if one is wanted, and end the run, with the exit codes 130 and
+    143.
     """
     given = dict(locals())
     from ase_reaxff_jax import cli_tasks
-    from ase_reaxff_jax.md import run
+    from ase_reaxff_jax.md.driver import carried_out
 
     del given["input_file"], given["write_input"]
+    as_given = dict(given)
+    files = [*(trajectory or []), log, bonds, species, picture, checkpoint]
+    outputs = [path for path in files if path is not None]
     if write_input is not None:
-        cli_input.write(write_input, given)
+        _check_input(write_input, outputs, overwrite=overwrite)
+
+    def accepted() -> None:
+        if write_input is not None:
+            cli_input.write(write_input, as_given)
+
     options = {name: given.pop(name) for name in OF_THE_CALCULATOR}
     atoms, calc = (
         cli_tasks.read_structure(given.pop("structure")),
@@ -136,12 +150,23 @@ def md(
         "pressure_GPa": _target("--pressure", pressure_GPa),
         "trajectory": list(trajectory or []),
     }
-    result = run(atoms, calc, **given)  # the rest has the names of its arguments
+    # The rest has the names of the arguments of `run`.
+    given |= {"atoms": atoms, "calc": calc, "stop": None}
+    result = carried_out(given, accepted)
     _show(result, timestep_fs)
-    files = [*(trajectory or []), log, bonds, species, picture, checkpoint, write_input]
-    written = ", ".join(str(path) for path in files if path is not None)
+    written = outputs if write_input is None else [*outputs, write_input]
     if written:
-        print(f"wrote {written}")
+        print(f"wrote {', '.join(map(str, written))}")
+
+
+def _check_input(path: Path, outputs: list[Path], *, overwrite: bool) -> None:
+    """Says before the run that its options cannot be written to this file."""
+    from ase_reaxff_jax.md import filenames
+    from ase_reaxff_jax.md.outputs.files import check_name
+
+    filenames.check_different([*dict.fromkeys(outputs), path])
+    check_name(path)
+    filenames.check_new([path], overwrite=overwrite, restart=False, checkpoint=None)
 
 
 def _target(option: str, text: str | None) -> float | tuple[float, float] | None:

@@ -1,6 +1,9 @@
 """The command `md`: options, the file that they may come from, and what it says."""
 
 import inspect
+import os
+import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from ase.io import write
 
 from ase_reaxff_jax import cli, cli_errors, cli_input
 from ase_reaxff_jax.md import run as run_function
+from ase_reaxff_jax.md.records import Records
 
 OPTIONS = typer.main.get_command(cli.app).commands["md"].params
 LINES = """\
@@ -70,6 +74,79 @@ def test_a_run_from_a_file_writes_beside_it_and_the_command_line_goes_first(fold
     assert [used[name] for name in given] == [
         "10", "3", "0.2", "300:500", "cho", "1.0e-06"
     ]  # fmt: skip
+
+
+def test_options_are_written_only_where_nothing_is_lost_and_when_they_are_accepted(
+    folder, capsys
+):
+    asked = "md", "--input", "there/run.yaml"
+    Path("kept.yaml").write_text("kept")
+    assert command(*asked, "--write-input", "kept.yaml") == cli_errors.UNUSABLE
+    assert "kept.yaml exists; give --overwrite" in capsys.readouterr().err
+    assert Path("kept.yaml").read_text() == "kept"
+    wrong = "--write-input", "new.yaml", "--tau", "-1"
+    assert command(*asked, *wrong) == cli_errors.UNUSABLE
+    clash = "--write-input", "there/../there/run.csv"
+    assert command(*asked, *clash) == cli_errors.UNUSABLE
+    assert "is to be written twice" in capsys.readouterr().err
+    assert not Path("new.yaml").exists() and not (folder / "run.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("steps: four", "some.yaml:2: steps: .*integer"),
+        ("restart: maybe", "some.yaml:2: restart: .*boolean"),
+        ("log_every: 0", "some.yaml:2: log_every: "),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_with_its_line(folder, capsys, line, words):
+    Path("some.yaml").write_text(f"ffield: cho\n{line}\n")
+    assert command("md", "--input", "some.yaml") == cli_errors.UNUSABLE
+    assert re.search(words, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("give restart=True to go on", "give --restart to go on"),
+        ("tau_fs=50.0 has no effect with ensemble='nve'; leave it out",
+         "--tau 50.0 has no effect with --ensemble nve; leave it out"),
+        ("ensemble='nve' needs pressure_GPa", "--ensemble nve needs --pressure"),
+        ("steps=3; progress=False", "--steps 3; --no-progress"),
+        ("steps of /x/tau_fs=3/log_every.csv", "steps of /x/tau_fs=3/log_every.csv"),
+    ],
+)  # fmt: skip
+def test_messages_name_options_not_arguments(message, words):
+    cli_errors.speak_of(OPTIONS)
+    assert cli_errors.worded(message) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "last"),
+    [
+        (signal.SIGINT, cli_errors.INTERRUPTED, "interrupted"),
+        (signal.SIGTERM, cli_errors.TERMINATED, "terminated"),
+    ],
+)
+def test_a_signal_ends_a_run_with_the_step_and_the_way_to_go_on(
+    folder, capsys, monkeypatch, number, code, last
+):
+    saved = Records.start
+
+    def ended(self, row):
+        saved(self, row)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Records, "start", ended)
+    asked = "md", "there/water.xyz", "--ffield", "cho", "--steps", 50, "--no-progress"
+    assert command(*asked, "--checkpoint", "md.ckpt") == code
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"note: ended by {number.name} at step 0 of 50; md.ckpt has step 0, --restart "
+        "goes on from there",
+        last,
+    ]
 
 
 def test_every_argument_of_run_is_an_option():
