@@ -1,6 +1,7 @@
 """The arguments of a run, checked, and the simulation that they ask for."""
 
 import logging
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import InputError
 
+from ase_reaxff_jax import report
 from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.engine import DIRECT_LIMIT
 from ase_reaxff_jax.md import preparation
@@ -77,6 +79,7 @@ class Arguments:
             raise InputError("restart=True needs the name of the checkpoint")
         if self.stop is not None and not callable(self.stop):
             raise InputError(f"stop must be a function of a frame, not {self.stop!r}")
+        self._check_names()
         self.checkpoint = None if self.checkpoint is None else Path(self.checkpoint)
         if self.picture is not None and find_spec("matplotlib") is None:
             raise InputError(
@@ -97,6 +100,14 @@ class Arguments:
             raise InputError(
                 f"{name} must be a whole number, at least {least}, not {value!r}"
             )
+
+    def _check_names(self) -> None:
+        for name in ("trajectory", "log", "bonds", "species", "picture", "checkpoint"):
+            value = getattr(self, name)
+            several = name == "trajectory" and isinstance(value, list | tuple)
+            for path in value if several else [value]:
+                if path is not None and not isinstance(path, str | os.PathLike):
+                    raise InputError(f"{name} must be the name of a file, not {path!r}")
 
     def _check_times(self) -> None:
         if self.timestep_fs > LONGEST_fs:
@@ -130,8 +141,9 @@ class Arguments:
         structures = self.structures
         if not structures or not all(isinstance(a, Atoms) for a in structures):
             raise InputError(f"run takes Atoms or a list of Atoms, not {self.atoms!r}")
-        for atoms in structures:
-            mobile = preparation.mobile_components(atoms)
+        for k, atoms in enumerate(structures):
+            with report.numbered(k, len(structures)):
+                mobile = preparation.mobile_components(atoms)
             if not self.ensemble.startswith("npt"):
                 continue
             if not atoms.pbc.all() or atoms.cell.rank < 3:

@@ -1,5 +1,7 @@
 """Errors of the driver."""
 
+from functools import partial
+
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, InputError
 
@@ -10,6 +12,11 @@ class SimulationBlewUp(CalculationFailed):
     def __init__(self, message: str, *, step: int, atoms: Atoms):
         super().__init__(message)
         self.step, self.atoms = step, atoms
+
+    def __reduce__(self):
+        """How other processes get it: exceptions forget what has a keyword."""
+        made = partial(type(self), step=self.step, atoms=self.atoms)
+        return made, self.args, self.__dict__
 
 
 class CheckpointError(InputError):

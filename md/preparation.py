@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from ase_reaxff_jax import programs
 from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.inputs import some
 from ase_reaxff_jax.md.extrapolation import History
 from ase_reaxff_jax.md.integrators.verlet import Verlet
 from ase_reaxff_jax.md.loop import Fixed
@@ -24,8 +25,10 @@ def mobile_components(
 ) -> Bool[np.ndarray, "atoms 3"]:
     """Which components of the positions may change; NotImplementedError if unclear.
 
-    InputError where all are fixed, and the cell does not move either.
+    InputError where there are no atoms, or all are fixed and the cell does not move.
     """
+    if not len(atoms):
+        raise InputError("the structure has no atoms")
     mobile = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):
@@ -47,13 +50,18 @@ def conserves_momentum(mobile: Bool[np.ndarray, "atoms 3"], ensemble: str) -> bo
     return bool(mobile.all()) and len(mobile) > 1 and ensemble != "nvt-langevin"
 
 
+def masses_of(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+    """Masses, u; InputError names atoms whose mass cannot be one."""
+    masses = atoms.get_masses()
+    bad = np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))
+    if len(bad):
+        raise InputError(f"masses must be positive: atoms {some(bad)}")
+    return masses
+
+
 def particles_of(atoms: Atoms, ensemble: str, settings: Settings, size: int):
     """Masses, what moves, and the degrees of freedom, padded to `size` atoms."""
-    mobile = mobile_components(atoms)
-    masses = atoms.get_masses()
-    if not (np.isfinite(masses) & (masses > 0)).all():
-        bad = np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))
-        raise InputError(f"masses must be positive: atoms {bad[:5].tolist()}")
+    mobile, masses = mobile_components(atoms), masses_of(atoms)
     drifts = conserves_momentum(mobile, ensemble)
     spare = size - len(atoms)
     return Particles(
@@ -74,7 +82,7 @@ def first_velocities(
     """
     mobile = mobile_components(atoms)
     drifts = conserves_momentum(mobile, ensemble)
-    masses = atoms.get_masses()[:, None]
+    masses = masses_of(atoms)[:, None]
     velocities = np.where(mobile, atoms.get_velocities(), 0.0)
     if not np.isfinite(velocities).all():
         raise InputError("momenta are not finite numbers")

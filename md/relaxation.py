@@ -24,6 +24,7 @@ from ase_reaxff_jax.units import KCAL_PER_MOL
 CELLS = ("full", "isotropic")
 STRAINS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 Number = Any  # whatever is given instead is refused with words
+Cell = Any  # likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def relax(
     calc: JaxReaxFF | None = None,
     *,
     fmax: Number = 0.01,
-    cell: bool | str | Sequence[bool] = False,
+    cell: Cell = False,
     pressure_GPa: Number = 0.0,
     optimizer: str = "fire",
     steps: Number = 1000,
@@ -177,6 +178,8 @@ def _check(fmax: Any, steps: Any, optimizer: Any) -> None:
 def _cell(structures: list[Atoms], cell: Any, pressure_GPa: Any):
     """How the cell may change, and which of its strains."""
     strains: Bool[np.ndarray, "3 3"] = np.ones((3, 3), bool)
+    if isinstance(cell, np.bool_ | np.ndarray):
+        cell = cell.tolist()
     if cell is False:
         if pressure_GPa:
             raise InputError("a pressure needs cell=True")
@@ -185,10 +188,11 @@ def _cell(structures: list[Atoms], cell: Any, pressure_GPa: Any):
         raise InputError(f"pressure_GPa must be a number, not {pressure_GPa!r}")
     if not np.isfinite(pressure_GPa):
         raise InputError(f"pressure_GPa must be finite, is {pressure_GPa}")
-    for atoms in structures:
+    for k, atoms in enumerate(structures):
         if not atoms.pbc.all() or atoms.cell.rank < 3:
+            which = f"; structure {k} is not" if len(structures) > 1 else ""
             raise InputError(
-                "relaxing the cell needs a structure periodic in x, y and z"
+                f"relaxing the cell needs a structure periodic in x, y and z{which}"
             )
     if cell is True or cell == "full":
         return "free", strains
@@ -198,14 +202,25 @@ def _cell(structures: list[Atoms], cell: Any, pressure_GPa: Any):
                 f"cell={cell!r} is none of {', '.join(CELLS)}{suggestion(cell, CELLS)}"
             )
         return cell, strains
-    mask = [bool(free) for free in cell]
-    if len(mask) != len(STRAINS):
-        raise InputError(f"cell has {len(mask)} entries, a mask of strains has 6")
+    mask = _mask(cell)
     if not any(mask):
         raise InputError("cell is a mask without any free strain; cell=False is that")
     for (i, j), free in zip(STRAINS, mask, strict=True):
         strains[i, j] = strains[j, i] = free
     return "free", strains
+
+
+def _mask(cell: Any) -> list[bool]:
+    """Which strains are free, of what is given."""
+    several = isinstance(cell, Sequence)
+    if not several or not all(isinstance(x, bool | int | np.bool_) for x in cell):
+        raise InputError(
+            f"cell must be True, False, one of {', '.join(CELLS)}, or six True or "
+            f"False (xx, yy, zz, yz, xz, xy), not {cell!r}"
+        )
+    if len(cell) != len(STRAINS):
+        raise InputError(f"cell has {len(cell)} entries, a mask of strains has 6")
+    return [bool(free) for free in cell]
 
 
 def _volume(atoms: Atoms) -> float:

@@ -1,0 +1,71 @@
+"""What a run or a relaxation refuses, and how its errors travel."""
+
+import pickle
+from inspect import unwrap
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import InputError
+from molecules import molecule
+from small import moist_methane
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.md import SimulationBlewUp, relax, run
+
+
+@pytest.fixture(scope="module")
+def calc():
+    return JaxReaxFF("cho")
+
+
+def test_a_blow_up_reaches_other_processes_with_its_atoms():
+    error = SimulationBlewUp("too hot", step=7, atoms=molecule("H2O"))
+    error.add_note("in the night")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is SimulationBlewUp and str(copy) == "too hot"
+    assert copy.step == 7 and copy.atoms == error.atoms
+    assert copy.__notes__ == ["in the night"]
+
+
+def test_structures_that_cannot_move_are_told_why(calc):
+    for refused in (run, relax):
+        with pytest.raises(InputError, match="the structure has no atoms"):
+            refused(Atoms(), calc, steps=1, progress=False)
+    light = molecule("H2O")
+    light.set_masses([16.0, 0.0, 1.0])
+    with pytest.raises(InputError, match="masses must be positive: atoms 1"):
+        run(light, calc, steps=1, progress=False)
+
+
+@pytest.mark.parametrize("cell", [1, None, 0.5, [1.5] * 6, {"xx": True}])
+def test_what_a_cell_may_be_is_told(calc, cell):
+    with pytest.raises(InputError, match="cell must be True, False, one of full"):
+        relax(moist_methane(), calc, cell=cell, progress=False)
+
+
+@pytest.mark.parametrize("name", ["trajectory", "log", "picture", "checkpoint"])
+def test_names_of_files_are_names(calc, name):
+    given = [3] if name == "trajectory" else 3
+    with pytest.raises(InputError, match=f"{name} must be the name of a file, not 3"):
+        # As without the tests' checks of types, which refuse it earlier.
+        unwrap(run)(molecule("H2O"), calc, steps=1, progress=False, **{name: given})
+
+
+def test_temperatures_are_told_as_they_were_given(calc):
+    with pytest.raises(InputError, match=r"temperature_K must be .*, found -5$"):
+        run(molecule("H2O"), calc, steps=1, temperature_K=-5, progress=False)
+    with pytest.raises(InputError, match=r"found -5 in \(300, -5\)$"):
+        run(molecule("H2O"), calc, steps=1, temperature_K=(300, -5), progress=False)
+
+
+def test_a_limit_below_the_temperature_at_the_start_is_a_contradiction(calc):
+    message = "max_temperature_K=200 is below the temperature at the start, 300 K"
+    with pytest.raises(InputError, match=message):
+        run(molecule("H2O"), calc, steps=1, max_temperature_K=200, progress=False)
+
+
+def test_free_strains_may_be_an_array_of_numpy(calc):
+    mask = np.array([True, False, False, False, False, False])
+    result = relax(moist_methane(), calc, cell=mask, steps=0, progress=False)
+    assert result.steps == 0
