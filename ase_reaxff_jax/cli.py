@@ -1,7 +1,8 @@
 """The command `reaxff-jax`.
 
 Exit codes: 0 done; 1 the calculation failed or did not converge; 2 the command line, a
-file or the structure cannot be used; 3 a fault of this program; 130 interrupted.
+file or the structure cannot be used; 3 a fault of this program; 130 ended by Ctrl-C;
+143 ended by SIGTERM.
 """
 
 import json
@@ -13,12 +14,20 @@ from typing import Annotated, Any
 import typer
 
 from ase_reaxff_jax import cli_errors, cli_evaluate, cli_fit, cli_md, compilation_cache
-from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
+from ase_reaxff_jax.cli_options import (
+    Charge,
+    Dtype,
+    FField,
+    Overwrite,
+    Structure,
+    Tolerance,
+)
 
 app = typer.Typer(
     name="reaxff-jax",
     help="ReaxFF, the reactive force field: energies, relaxation, dynamics, files.",
-    epilog="Exit codes: 0 done; 1 failed or not converged; 2 unusable input; 3 a bug.",
+    epilog="Exit codes: 0 done; 1 failed or not converged; 2 unusable input; 3 a bug; "
+    "130 Ctrl-C; 143 SIGTERM.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
@@ -64,12 +73,17 @@ def energy(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Structure file with results.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Energy by term, charges, forces, stress."""
     from ase_reaxff_jax import cli_tasks
 
     if output is not None:
         cli_tasks.check_writable(output)
+        cli_tasks.check_new(output, overwrite=overwrite)
+    elif overwrite:
+        raise typer.BadParameter("has no effect without --output",
+                                 param_hint="--overwrite")  # fmt: skip
     atoms = cli_tasks.read_structure(structure)
     atoms.calc = cli_tasks.calculator(
         ffield, charge=charge, charge_tolerance=charge_tolerance, dtype=dtype
@@ -107,6 +121,7 @@ def relax(
     charge: Charge = 0.0,
     charge_tolerance: Tolerance = 1e-8,
     dtype: Dtype = "float64",
+    overwrite: Overwrite = False,
 ) -> None:
     """Relax the atoms, and with --cell the cell.
 
@@ -126,6 +141,7 @@ def relax(
         ffield, charge=charge, charge_tolerance=charge_tolerance, dtype=dtype
     )
     cli_tasks.check_writable(output)
+    cli_tasks.check_new(output, overwrite=overwrite)
     print(f"{structure}: {cli_tasks.describe(atoms)}; force field {ffield}")
     outcome = relaxation.relax(
         atoms, fmax=fmax, cell=cell, pressure_GPa=pressure,
@@ -164,6 +180,7 @@ def forcefields(
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="File to read.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
+    overwrite: Overwrite = False,
 ) -> None:
     """Rewrite a parameter or structure file.
 
@@ -172,7 +189,7 @@ def convert(
     """
     from ase_reaxff_jax import cli_forcefields, cli_tasks
 
-    cli_tasks.check_folder(target)
+    cli_tasks.check_new(target, overwrite=overwrite)
     if cli_forcefields.is_parameter_file(source):
         print(cli_forcefields.rewrite(source, target))
     else:

@@ -12,6 +12,9 @@ FField = Annotated[
     str, typer.Option("--ffield", "-f", help="A bundled name, or an ffield file.")
 ]
 Charge = Annotated[float, typer.Option(help="Total charge, e.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file that exists.")
+]
 Tolerance = Annotated[
     float, typer.Option(help="Relative residual of the charge equations.")
 ]

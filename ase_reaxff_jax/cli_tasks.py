@@ -5,7 +5,12 @@ from typing import Any
 
 import ase.io
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+from ase.io.formats import (
+    UnknownFileTypeError,
+    filetype,
+    ioformats,
+    parse_filename,
+)
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.cli_errors import NotConverged, StructureFileError
@@ -20,6 +25,8 @@ from ase_reaxff_jax.cli_tables import (
 )
 from ase_reaxff_jax.md.relaxation import RelaxResult
 
+UNKNOWN = "ASE does not know this format"
+
 
 def read_structures(path: str, index: str | int) -> Any:
     """As `ase.io.read`, whose readers raise whatever they stumble over."""
@@ -28,12 +35,23 @@ def read_structures(path: str, index: str | int) -> Any:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"no structure file {path!r}") from error
     except UnknownFileTypeError as error:
-        raise StructureFileError(f"{path}: ASE does not know this format") from error
+        unknown = "the file is empty" if "Empty" in str(error) else UNKNOWN
+        raise StructureFileError(f"{path}: {unknown}") from error
+    except StopIteration as error:
+        raise StructureFileError(_no_frame(path)) from error
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise StructureFileError(
             f"{path}: ASE cannot read a structure: {reason}"
         ) from error
+
+
+def _no_frame(path: str) -> str:
+    """What to say of FILE@5 where the file does not have so many frames."""
+    file, frame = parse_filename(path)
+    count = len(read_structures(file, ":"))
+    frames = f"{count} frame" + "s" * (count != 1)
+    return f"{file} has {frames}, numbered from 0: there is no frame {frame}"
 
 
 def lammps_data(path: str | Path) -> str | None:
@@ -46,6 +64,8 @@ def lammps_data(path: str | Path) -> str | None:
 def read_structure(path: str) -> Atoms:
     """The last, or the named, frame of a structure file."""
     atoms = read_structures(path, -1)
+    if isinstance(atoms, list) and len(atoms) == 1:
+        return atoms[0]
     if not isinstance(atoms, Atoms):
         raise StructureFileError(
             f"{path} names {len(atoms)} structures; name one: FILE@0"
@@ -53,8 +73,17 @@ def read_structure(path: str) -> Atoms:
     return atoms
 
 
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Says before the work, not after it, that a file cannot be written, or is lost."""
+    check_folder(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists; give --overwrite to replace it, or another name"
+        )
+
+
 def check_folder(path: Path) -> None:
-    """Says before the work, not after it, that a file cannot be written."""
+    """Says that a file cannot be written where it is to be."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.absolute().parent}")
     if path.is_dir():
@@ -67,7 +96,7 @@ def check_writable(path: Path) -> None:
     try:
         name = lammps_data(path) or filetype(path, read=False)
     except UnknownFileTypeError as error:
-        raise StructureFileError(f"{path}: ASE does not know this format") from error
+        raise StructureFileError(f"{path}: {UNKNOWN}") from error
     if name not in ioformats or not ioformats[name].can_write:
         raise StructureFileError(f"{path}: ASE does not write the format {name!r}")
 

@@ -160,6 +160,40 @@ def test_convert_takes_all_frames_of_a_structure_file(run, tmp_path):
     assert len(read("two.traj", ":")) == 2
 
 
+def test_files_that_exist_are_replaced_only_if_asked_for(run, water):
+    Path("kept.xyz").write_text("mine")
+    commands = (
+        ["energy", water, "-f", "cho", "-o", "kept.xyz"],
+        ["relax", water, "-f", "cho", "-o", "kept.xyz", "--steps", 1],
+        ["convert", water, "kept.xyz"],
+        ["convert", "cho", "kept.xyz"],
+    )
+    for words in commands:
+        code, _, err = run(*words)
+        assert code == cli_errors.UNUSABLE
+        assert "kept.xyz exists; give --overwrite to replace it" in err
+    assert Path("kept.xyz").read_text() == "mine"
+    assert run("convert", water, "kept.xyz", "--overwrite")[0] == 0
+    assert len(read("kept.xyz")) == 3
+    assert "no effect without --output" in run(*commands[0][:-2], "--overwrite")[2]
+
+
+def test_frames_that_are_not_there_and_empty_files_are_told(run, water):
+    write("two.extxyz", [molecule("H2O"), molecule("CH4")])
+    Path("empty.xyz").touch()
+    for source, words in (
+        (
+            "two.extxyz@5",
+            "two.extxyz has 2 frames, numbered from 0: there is no frame 5",
+        ),
+        ("two.extxyz@:", "names 2 structures; name one"),
+        ("empty.xyz", "empty.xyz: the file is empty"),
+    ):
+        code, _, err = run("energy", source, "-f", "cho")
+        assert code == cli_errors.UNUSABLE and words in err
+    assert "H2O" in run("energy", f"{water}@:", "-f", "cho")[1]
+
+
 def test_a_data_file_of_lammps_is_known_by_its_name(run, tmp_path):
     write(tmp_path / "zno.cif", bulk("ZnO", "wurtzite", a=3.25, c=5.2))
     assert run("convert", "zno.cif", "data.zno")[0] == 0
