@@ -162,7 +162,7 @@ def test_a_checkpoint_of_another_version_and_missing_files_are_told(here, calc):
         run(molecule("H2O"), calc, restart=True, **OPTIONS)
     trajectory.write_bytes(content)
     for path in checkpoint.generations(here / "md.ckpt"):
-        path.write_bytes(path.read_bytes().replace(b"checkpoint 1", b"checkpoint 0"))
+        path.write_bytes(path.read_bytes().replace(b"checkpoint 2", b"checkpoint 1"))
     with pytest.raises(CheckpointError, match="another version"):
         run(molecule("H2O"), calc, restart=True, **OPTIONS)
     assert trajectory.read_bytes() == content
@@ -243,7 +243,9 @@ def test_lists_follow_a_box_that_shrinks_and_a_collapse_is_an_error(renewals, he
     )  # fmt: skip
     assert result.volume_A3[-1] < 0.8 * result.volume_A3[0] and renewals
     assert_forces_are_those_of_new_lists(frames[::10])
-    with pytest.raises(SimulationBlewUp, match=r"step \d+"):
+    with pytest.raises(
+        SimulationBlewUp, match=r"cell changes too much .* -\d.*% along"
+    ):
         run(moist_methane(), calc, steps=300, pressure_GPa=1e5, **options)
 
 
