@@ -111,10 +111,10 @@ def test_errors_are_those_of_fits_to_many_draws_of_noisy_data():
 
     predicted = uncertainty_of(objective, outcome(np.zeros(2)), scaled=False)
     rng, draws, predictions, sizes = np.random.default_rng(1), [], [], []
-    for _ in range(40):
+    for _ in range(60):
         objective.loss.reference = exact + rng.normal(scale=0.5, size=len(exact))
         found = scipy.optimize.least_squares(
-            residuals, np.zeros(2), jacobian, xtol=1e-4, ftol=1e-4
+            residuals, np.zeros(2), jacobian, xtol=1e-6, ftol=1e-8
         )
         end = outcome(found.x)
         draws.append(found.x * width)
