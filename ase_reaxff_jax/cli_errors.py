@@ -126,6 +126,8 @@ def reported(*, debug: bool) -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: {error.strerror}"
     if code_of(error) == BUG:
         return f"{type(error).__name__}: {text}"
     return worded(text)

@@ -17,8 +17,8 @@ from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.engine import DIRECT_LIMIT
 from ase_reaxff_jax.md import preparation
 from ase_reaxff_jax.md.conditions import Conditions, courses
+from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.integrators import integrator_of
-from ase_reaxff_jax.md.recorder import Files
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
 
@@ -205,15 +205,9 @@ class Arguments:
             log=path(self.log),
             bonds=path(self.bonds),
             species=path(self.species),
+            picture=path(self.picture),
         )
         return files.of_system(k) if self.batched else files
-
-    def picture_of(self, k: int) -> Path | None:
-        """The picture of system k."""
-        if self.picture is None:
-            return None
-        path = Path(self.picture)
-        return path.with_name(f"{path.stem}-{k}.png") if self.batched else path
 
     def folder(self) -> Path:
         """Where the outputs go: for what is written when a run fails."""

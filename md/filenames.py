@@ -10,6 +10,7 @@ from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.md import checkpoint as checkpoints
 from ase_reaxff_jax.md.outputs import files, trajectories
+from ase_reaxff_jax.md.picture import check_suffix
 
 CRASH = "crash.extxyz"  # the last good frame of a run that failed
 
@@ -86,6 +87,8 @@ def check_usable(
     systems = list(systems)
     for path in (path for names in systems for path in names.trajectories):
         trajectories.check_suffix(path)
+    for picture in (names.picture for names in systems if names.picture is not None):
+        check_suffix(picture)
     written = [path for names in systems for path in names.paths()]
     if checkpoint is not None:
         written += checkpoints.names(checkpoint)

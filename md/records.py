@@ -1,6 +1,5 @@
 """What a run leaves behind: rows, files and checkpoints of all its systems."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.md import checkpoint, filenames, saving
 from ase_reaxff_jax.md.arguments import Arguments
 from ase_reaxff_jax.md.errors import CheckpointError
-from ase_reaxff_jax.md.picture import check_suffix, summary_picture
+from ase_reaxff_jax.md.picture import summary_picture
 from ase_reaxff_jax.md.recorder import Recorder
 from ase_reaxff_jax.md.results import Rows
 from ase_reaxff_jax.md.saving import Kept
@@ -39,8 +38,7 @@ class Records:
         atoms = arguments.structures[k]
         fixed = simulation.one(simulation.fixed, k)
         rows = Rows(atoms, float(fixed.particles.degrees), arguments.timestep_fs)
-        names = replace(arguments.files_of(k), picture=arguments.picture_of(k))
-        return Recorder(atoms, self._elements, rows, names)
+        return Recorder(atoms, self._elements, rows, arguments.files_of(k))
 
     # Start
 
@@ -51,8 +49,6 @@ class Records:
             CheckpointError, FileExistsError, InputError, OSError: as `run`.
         """
         arguments, path = self._arguments, self._arguments.checkpoint
-        if arguments.picture is not None:
-            check_suffix(Path(arguments.picture))
         filenames.check_usable(self._names, path, arguments.folder())
         if path is None or not arguments.restart or not checkpoint.exists(path):
             files = [file for names in self._names for file in names.paths()]

@@ -148,9 +148,8 @@ def test_a_folder_that_may_only_be_read_is_told_before_any_work(
         os, "access", lambda path, mode: mode != os.W_OK and allowed(path, mode)
     )
     monkeypatch.setattr(Simulation, "start", lambda self: pytest.fail("it worked"))
-    options = {**OPTIONS, "trajectory": None, "log": None, "checkpoint": None}
     with pytest.raises(PermissionError, match="may not be written in"):
-        run(molecule("H2O"), calc, **{**options, name: "md.extxyz"})
+        run(molecule("H2O"), calc, steps=2, progress=False, **{name: "md.extxyz"})
 
 
 def test_a_checkpoint_of_another_version_and_missing_files_are_told(here, calc):
