@@ -81,7 +81,11 @@ def md(
         int | None, typer.Option(min=1, help="Steps between checkpoints.  [1000]")
     ] = None,
     restart: Annotated[
-        bool, typer.Option(help="Continue from the checkpoint.")
+        bool,
+        typer.Option(
+            help="Continue from the checkpoint, with the options that the run had; "
+            "more --steps extend it."
+        ),
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace files that exist.")] = False,
     max_temperature_K: Annotated[

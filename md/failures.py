@@ -58,6 +58,9 @@ def _over_a_limit(
                 f"atom {worst} ({atoms.symbols[worst]}) moved {moved[worst]:.3f} Å, "
                 f"the limit is {conditions.max_displacement_A:g} Å"
             )
+            carried = old.positions[worst] @ _strain(old.cell, state.cell)
+            if 2.0 * np.linalg.norm(carried) > moved[worst]:
+                reason += ", most of it with the cell, which changes too fast"
         else:
             continue
         return _blew_up(simulation, previous, k, reason)
@@ -107,9 +110,14 @@ def _next_step(simulation: "Simulation", k: int) -> tuple[np.ndarray, np.ndarray
         ))  # fmt: skip
         now = schedule.now(targets, start.step + 1)
         moved = simulation.plan.integrator.before(start, particles, now)
-    strain = np.linalg.pinv(state.cell) @ (np.asarray(moved.cell) - state.cell)
+    strain = _strain(state.cell, np.asarray(moved.cell))
     ways = np.asarray(moved.positions) - state.positions - state.positions @ strain
     return strain, ways[: len(simulation.structures[k])]
+
+
+def _strain(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Change of a cell, relative to what it was; 0 where there is none."""
+    return np.linalg.pinv(old) @ (new - old)
 
 
 def _blew_up(

@@ -246,6 +246,9 @@ def test_lists_follow_a_box_that_shrinks_and_a_collapse_is_an_error(renewals, he
         SimulationBlewUp, match=r"cell changes too much .* -\d.*% along"
     ):
         run(moist_methane(), calc, steps=300, pressure_GPa=1e5, **options)
+    options |= dict(pressure_GPa=500.0, max_displacement_A=0.02)
+    with pytest.raises(SimulationBlewUp, match=r"moved .* most of it with the cell"):
+        run(moist_methane(), calc, steps=9, **options)
 
 
 def test_a_long_time_step_is_warned_of(calc, caplog):
