@@ -177,8 +177,8 @@ def test_a_time_step_that_is_too_long_ends_with_the_last_good_frame(
 
 def test_limits_end_a_run(calc, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SimulationBlewUp, match=r"temperature is \d+ K, the limit 250"):
-        quiet(molecule("H2O"), calc, ensemble="nve", steps=50, max_temperature_K=250)
+    with pytest.raises(SimulationBlewUp, match=r"temperature is \d+ K, the limit 350"):
+        quiet(molecule("H2O"), calc, ensemble="nve", steps=50, max_temperature_K=350)
     with pytest.raises(SimulationBlewUp, match=r"moved .* limit is 0.0001"):
         quiet(molecule("H2O"), calc, ensemble="nve", steps=9, max_displacement_A=1e-4)
 
