@@ -44,8 +44,9 @@ class BondVectors(eqx.Module):
         normal_2 = jnp.cross(middle, self.directed(last))
         squares = jnp.sum(normal_1**2, axis=-1) * jnp.sum(normal_2**2, axis=-1)
         seen = mask & (squares > safe.straight_below(squares.dtype))
-        sines = safe.sqrt(jnp.where(seen, squares, 0.0))
-        return sines, safe.ratio(jnp.sum(normal_1 * normal_2, axis=-1), sines)
+        sines = jnp.sqrt(jnp.where(seen, squares, 1.0))
+        cosine = jnp.sum(normal_1 * normal_2, axis=-1) / sines
+        return jnp.where(seen, sines, 0.0), jnp.where(seen, cosine, 0.0)
 
 
 def bond_vectors(images: Float[Array, "images 3"], bonds: Bonds) -> BondVectors:

@@ -49,17 +49,6 @@ def exp(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return jnp.exp(jnp.minimum(x, limit))
 
 
-def ratio(
-    numerator: Float[Array, "*n"], denominator: Float[Array, "*n"]
-) -> Float[Array, "*n"]:
-    """Quotient for denominator >= 0; 0 with zero derivatives where it is nothing.
-
-    That is: where it is no more than the smallest root that `sqrt` gives.
-    """
-    positive = denominator > jnp.finfo(denominator.dtype).tiny ** 0.25
-    return jnp.where(positive, numerator / jnp.where(positive, denominator, 1.0), 0.0)
-
-
 def straight_below(dtype: np.dtype) -> float:
     """Squared sine of atoms on a line: what rounding makes of 0, and a little more.
 
@@ -76,8 +65,9 @@ def from_straight(
     The square has its own branch: it is smooth in the positions where three atoms lie
     on a line, the deviation itself is not (there its derivatives are taken as 0).
     """
-    bent = jnp.where(sine_squared > straight_below(cosine.dtype), sine_squared, 0.0)
-    deviation = jnp.arctan2(sqrt(bent), -cosine)
+    bent = sine_squared > straight_below(cosine.dtype)
+    sine = jnp.sqrt(jnp.where(bent, sine_squared, 1.0))
+    deviation = jnp.arctan2(jnp.where(bent, sine, 0.0), -cosine)
     straight = (sine_squared < 1e-4) & (cosine < 0)
     s = jnp.where(straight, sine_squared, 0.0)
     series = s * (1.0 + s * (1.0 / 3.0 + s * (8.0 / 45.0 + s * (4.0 / 35.0))))
