@@ -65,7 +65,7 @@ def check_hessian(matrix: Float[np.ndarray, "n n"], dtype: str) -> None:
 
 
 def _check_charges(atoms: Atoms, solution, options: Options) -> None:
-    if solution.indefinite and options.charge_method != "stationary":
+    if solution.indefinite:
         elements = " ".join(dict.fromkeys(atoms.get_chemical_symbols()))
         raise errors.IndefiniteChargeMatrixError(
             "the matrix of the charge equations is not positive definite (polarisation "

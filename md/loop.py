@@ -248,7 +248,7 @@ def _after(
     limit = 0.5 * fixed.particles.degrees * schedule.hottest
     calm = named["thermal_energy"] <= limit
     calm &= named["displacement"] <= schedule.farthest
-    usable = _usable(plan.options, result) & calm
+    usable = _usable(result) & calm
     finished = plan.integrator.finished(old)
     if finished is None:
         return new, row, usable
@@ -256,11 +256,9 @@ def _after(
     return eqx.tree_at(lambda s: s.step, kept, new.step), row, usable | finished
 
 
-def _usable(options: Options, result: programs.Derivatives) -> Bool[Array, ""]:
+def _usable(result: programs.Derivatives) -> Bool[Array, ""]:
     finite = jnp.isfinite(result.energy) & jnp.all(jnp.isfinite(result.gradient))
-    solved = result.solution.converged
-    if options.charge_method != "stationary":
-        solved &= ~result.solution.indefinite
+    solved = result.solution.converged & ~result.solution.indefinite
     return finite & solved & (result.shortest >= SHORTEST)
 
 

@@ -1,6 +1,7 @@
 r"""Solvers of symmetric equations with a fixed sum:  H x + mu 1 = b,  sum(x) = s.
 
-H must be positive definite, but for `stationary`; where it is not, the outcome says so.
+H must be positive definite; where it is not, the outcome says so, or is a saddle point
+where that was asked for (`stationary`).
 Each solver is made for one matrix and returns a function of (b, s, scale, guess) that
 gives x, mu and the outcome. Padding (mask False) takes no part.
 """
@@ -55,30 +56,32 @@ def direct(
     def solved(b):
         return jax.scipy.linalg.cho_solve(factor, b)
 
-    return _with_the_sum(solved, matrix, mask, definite=None)
+    return _with_the_sum(solved, matrix, mask)
 
 
 def stationary(
     matrix: Float[Array, "atoms atoms"], mask: Bool[Array, " atoms"]
 ) -> Callable:
-    """By LU factorisation, whether or not the charges are a minimum.
+    """By Cholesky factorisation of H^2, whether or not the charges are a minimum.
 
     Training sets of the literature have structures with dummy atoms and the like, whose
-    matrix is indefinite, and reference values of the saddle point.
+    matrix is indefinite, and reference values of the saddle point. The square makes
+    rounding worse, which a refinement of the solution mends.
     """
-    factor = jax.scipy.linalg.lu_factor(matrix)
+    factor = jax.scipy.linalg.cho_factor(matrix @ matrix, lower=True)
+
+    def once(b):
+        return jax.scipy.linalg.cho_solve(factor, matrix @ b)
 
     def solved(b):
-        return jax.scipy.linalg.lu_solve(factor, b)
+        x = once(b)
+        x += once(b - matrix @ x)
+        return x + once(b - matrix @ x)
 
-    definite = jnp.all(jnp.isfinite(jnp.linalg.cholesky(matrix)))
-    return _with_the_sum(solved, matrix, mask, definite=definite)
+    return _with_the_sum(solved, matrix, mask)
 
 
-def _with_the_sum(
-    solved: Callable, matrix, mask, *, definite: Bool[Array, ""] | None
-) -> Callable:
-    """The solution whose sum is right; `definite` None: where it is a number."""
+def _with_the_sum(solved: Callable, matrix, mask) -> Callable:
     ones = jnp.where(mask, 1.0, 0.0).astype(matrix.dtype)
     response = solved(ones)
 
@@ -92,8 +95,7 @@ def _with_the_sum(
         mu = jnp.where(trivial, lowest, mu)
         left = b - matrix @ x - mu * ones
         finite = jnp.isfinite(mu)
-        indefinite = ~(finite if definite is None else definite | trivial)
-        return x, mu, _outcome(left, scale, jnp.int32(1), finite, indefinite)
+        return x, mu, _outcome(left, scale, jnp.int32(1), finite, ~finite)
 
     return invert
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.charges.eem import ChargeEquations
 from ase_reaxff_jax.charges.equilibrium import charges_of, equations_of
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.forcefield import ForceField
@@ -50,7 +51,6 @@ class Measured(eqx.Module):
     slope: ForceField | None  # derivative of the energy by each number
     covered: Bool[Array, ""]  # the lists hold every interaction
     usable: Bool[Array, ""]  # finite, charges solved, no atoms on top of each other
-    saddle: Bool[Array, ""]  # the energy is no minimum of the charges
 
 
 @partial(jax.jit, static_argnames=("options", "slopes"))
@@ -99,8 +99,18 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
         slope=slope,
         covered=jnp.all(bound <= case.bound),
         usable=finite & solution.converged & (shortest >= SHORTEST),
-        saddle=solution.indefinite,
     )
+
+
+@jax.jit
+def charge_matrices(
+    force_field: ForceField, cases: Case
+) -> Float[Array, "cases atoms atoms"]:
+    """Second derivatives of the energy by the charges, eV/e^2."""
+    parameters = mix(force_field)
+    return jax.vmap(lambda case: _equations(
+        parameters, case.system, case.neighbors
+    ).dense())(cases)  # fmt: skip
 
 
 @partial(jax.jit, static_argnames=("options", "charges"))
@@ -163,7 +173,11 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
 
 def _charges(parameters, system: System, neighbors: Neighbors, options, guess):
     """Charges with their derivatives, e."""
+    equations = _equations(parameters, system, neighbors)
+    return charges_of(equations, system.total_charge, options, guess)[0].x
+
+
+def _equations(parameters, system: System, neighbors: Neighbors) -> ChargeEquations:
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
-    equations = equations_of(parameters, images, pairs, system.mask)
-    return charges_of(equations, system.total_charge, options, guess)[0].x
+    return equations_of(parameters, images, pairs, system.mask)

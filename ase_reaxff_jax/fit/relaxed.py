@@ -14,9 +14,8 @@ from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.md.minimizers.batch import End, Start, minimized
+from ase_reaxff_jax.md.minimizers.batch import Start, minimized
 from ase_reaxff_jax.md.minimizers.restraints import Restraint
-from ase_reaxff_jax.threads import side_by_side
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 FMAX = 0.02  # eV/Å
@@ -64,15 +63,12 @@ class Relaxation:
         engine = Engine(force_field, sampling.SETTINGS)
         converged = np.zeros(len(self.sample.structures), bool)
         failed: dict[int, str] = {}
-
-        def together(group, room: dict[str, int], size: int) -> list[End]:
-            cell, members = group
+        for (cell, members), room, size in zip(
+            self.groups, self.rooms, self._sizes, strict=True
+        ):
             starts = [self._start(k) for k in members]
-            return minimized(engine, starts, room=room, size=size, cell=cell)
-
-        ends = side_by_side(together, self.groups, self.rooms, self._sizes)
-        for (_, members), found in zip(self.groups, ends, strict=True):
-            for k, end in zip(members, found, strict=True):
+            ends = minimized(engine, starts, room=room, size=size, cell=cell)
+            for k, end in zip(members, ends, strict=True):
                 self.sample.move(k, end.positions, end.cell)
                 self.sample.learnt[k] = end.memory
                 converged[k] = end.converged

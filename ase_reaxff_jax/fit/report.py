@@ -58,12 +58,20 @@ def report_of(objective: Objective, outcome: Outcome) -> Report:
         minimized=sum(asked),
         converged=int(converged.sum()),
         failed={structures[k].name: why for k, why in failed.items()},
-        saddles=tuple(
-            structure.name
-            for structure, one in zip(structures, outcome.measured, strict=True)
-            if one.saddle
-        ),
+        saddles=_saddles(objective, outcome),
         padding=float(objective.sample.waste),
+    )
+
+
+def _saddles(objective: Objective, outcome: Outcome) -> tuple[str, ...]:
+    """Names of structures with charges that no minimum of the energy gives."""
+    minimal = objective.sample.charges_are_minimal(outcome.force_field)
+    return tuple(
+        structure.name
+        for structure, one, good in zip(
+            objective.sample.structures, outcome.measured, minimal, strict=True
+        )
+        if one.of.charges.any() and not good
     )
 
 

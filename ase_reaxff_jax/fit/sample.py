@@ -26,7 +26,6 @@ from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.threads import side_by_side
 
 LOG = logging.getLogger("ase_reaxff_jax")
 SETTINGS = Settings(
@@ -163,14 +162,11 @@ class Sample:
         """
         engine = Engine(force_field, SETTINGS)
         found: dict[int, Measured] = {}
-
-        def together(cluster: Cluster) -> None:
-            with scope("float64"):
+        with scope("float64"):
+            for cluster in self.clusters:
                 results = self._measure(engine, cluster, slopes)
-            for k, member in enumerate(cluster.members):
-                found[member] = jax.tree.map(lambda x, k=k: x[k], results)
-
-        side_by_side(together, self.clusters)
+                for k, member in enumerate(cluster.members):
+                    found[member] = jax.tree.map(lambda x, k=k: x[k], results)
         return [
             _without_padding(found[k], count) for k, count in enumerate(self.counts)
         ]
@@ -191,6 +187,21 @@ class Sample:
             f"lists of {len(cluster.members)} structures do not cover them after "
             f"{RENEWALS} renewals; this is a fault of the program"
         )
+
+    def charges_are_minimal(self, force_field: ForceField) -> list[bool]:
+        """Whether the energy of a structure rises with any change of its charges."""
+        engine = Engine(force_field, SETTINGS)
+        found: dict[int, bool] = {}
+        with scope("float64"):
+            for cluster in self.clusters:
+                matrices = np.asarray(observables.charge_matrices(
+                    engine.force_field, self.stacked(cluster)
+                ))  # fmt: skip
+                for k, matrix in zip(cluster.members, matrices, strict=True):
+                    count = self.counts[k]
+                    lowest = np.linalg.eigvalsh(matrix[:count, :count])[0]
+                    found[k] = bool(lowest > 0)
+        return [found[k] for k in range(len(self.counts))]
 
     def _in_reach(self, engine: Engine, cluster: Cluster) -> bool:
         """Whether all pairs lie within what the lists cover."""

@@ -19,7 +19,6 @@ from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.md.state import State
 from ase_reaxff_jax.precision import scope
-from ase_reaxff_jax.threads import side_by_side
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ def minimized(
 ) -> list[End]:
     """Minimises structures of at most 256 atoms, each with the same program.
 
-    On a CPU they are minimised one by one, by as many threads as there are cores: small
-    structures gain less from being computed side by side than they lose by waiting for
-    the slowest. Other devices take all of them at once.
+    On a CPU they are minimised one by one: small structures gain less from being
+    computed side by side than they lose by waiting for the slowest. Other devices take
+    all of them at once.
 
     A call compiles anew only where `room`, `size` or the number of structures side by
     side differs from all earlier calls: for other parameters make another `Engine`, for
@@ -81,24 +80,19 @@ def minimized(
     if together is None:
         together = 1 if _on_cpu(engine) else len(starts)
     restrained = max((len(start.restraints) for start in starts), default=0)
-    parts = [starts[k : k + together] for k in range(0, len(starts), together)]
-    rooms = [dict(room) for _ in parts]
-
-    def part(starts: Sequence[Start], room: dict[str, int]) -> list[End]:
+    found: list[End] = []
+    for first in range(0, len(starts), together):
+        part = starts[first : first + together]
         request = Request(
             optimizer=optimizer, cell=cell,
-            fmax=[start.fmax for start in starts],
-            most_steps=[start.most_steps for start in starts],
-            memories=[start.memory for start in starts],
-            restraints=[start.restraints for start in starts] if restrained else None,
+            fmax=[start.fmax for start in part],
+            most_steps=[start.most_steps for start in part],
+            memories=[start.memory for start in part],
+            restraints=[start.restraints for start in part] if restrained else None,
             most_restraints=restrained,
         )  # fmt: skip
-        return _minimized(engine, starts, request, room, size)
-
-    found = side_by_side(part, parts, rooms)
-    for one in rooms:
-        room |= {name: max(size, room.get(name, 0)) for name, size in one.items()}
-    return [end for ends in found for end in ends]
+        found += _minimized(engine, part, request, room, size)
+    return found
 
 
 def _on_cpu(engine: Engine) -> bool:

@@ -13,6 +13,8 @@ from ase_reaxff_jax.fit import fit as fit_function
 from ase_reaxff_jax.fit.items import EnergyItem
 from ase_reaxff_jax.fit.structures import Structure
 
+pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
+
 OPTIONS = typer.main.get_command(cli.app).commands["fit"].params
 LINES = """\
 init_FF: cho

@@ -24,6 +24,8 @@ from ase_reaxff_jax.fit.parameters import Parameter
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.structures import Restraint, Structure
 
+pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
+
 FORCE_FIELD = load("cho")
 NAMES = [
     "bond C O De_s", "bond H O p_be1", "atom O chi", "atom H gamma", "general p_boc1",

@@ -23,6 +23,8 @@ from ase_reaxff_jax.fit.parameters import Parameter
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.structures import Structure
 
+pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
+
 FORCE_FIELD = load("cho")
 BOND = ["bond H O De_s", "bond H O p_be1"]
 
@@ -87,6 +89,7 @@ def test_directions_without_effect_are_named_and_leave_other_errors_alone():
     assert determine(np.ones((1, 3))).rank == 1
 
 
+@pytest.mark.long
 def test_errors_are_those_of_fits_to_many_draws_of_noisy_data():
     data, chosen = energies(), parameters(BOND)
     selection = Selection(FORCE_FIELD, chosen)
