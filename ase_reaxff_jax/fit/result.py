@@ -20,7 +20,7 @@ class FitResult:
     """The best force field of a fit, and how it was found."""
 
     force_field: ForceField
-    loss: float
+    loss: float  # its loss, with structures minimised from where the data have them
     history: list[Step]  # every evaluation of the loss, over all trials
     report: Report  # of the best force field
     uncertainty: Uncertainty  # of its parameters and predictions
@@ -51,6 +51,7 @@ def result_of(
     force_field = objective.selection.force_field_at(best.x)
     objective.sample.reset()
     outcome = objective.outcome(force_field, slopes=True)
+    report = report_of(objective, outcome)
     uncertainty = uncertainty_of(objective, outcome)
     judged = None
     if validation is not None:
@@ -64,9 +65,9 @@ def result_of(
     ]  # fmt: skip
     return FitResult(
         force_field=force_field,
-        loss=best.loss,
+        loss=report.loss,
         history=search.history,
-        report=report_of(objective, outcome),
+        report=report,
         uncertainty=uncertainty,
         validation=judged,
         at_bounds=glued,
