@@ -134,14 +134,17 @@ def fit(
 
     del given["input_file"], given["write_input"]
     given |= {"start": start.value, "loss": loss.value}
-    if write_input is not None:
-        cli_input.write(write_input, given)
+    as_given = dict(given)
+    if write_input is not None and write_input.exists():
+        raise FileExistsError(f"{write_input} exists; move it away, or name another")
     for name in ("geo", "trainset", "skip_unusable"):
         del given[name]
     data = read_data(geo, trainset, skip_unusable=skip_unusable)
     given["validation"] = _validation(
         given.pop("validation_geo"), given.pop("validation_trainset"), skip_unusable
     )
+    if write_input is not None:
+        cli_input.write(write_input, as_given)
     result = fitted(data=data, **given)  # the rest has the names of its arguments
     _show(result)
     print(f"wrote {out}: {FILES}")

@@ -95,7 +95,7 @@ def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not head.startswith(MAGIC):
         raise CheckpointError(
             f"{file} was written by another version of this program, "
-            "which alone can go on with it; start anew with overwrite=True"
+            "which alone can go on with it; start anew in place of it"
         )
     if hashlib.sha256(body).hexdigest().encode() != head[len(MAGIC) :]:
         raise CheckpointError(f"{file} is damaged: its checksum is wrong")
