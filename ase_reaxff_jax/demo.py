@@ -58,8 +58,16 @@ def run(folder: Path) -> None:
     """The whole tour; writes into `folder` and says what."""
     folder.mkdir(parents=True, exist_ok=True)
     # No parameter set has a row for every angle; here that would only be noise.
-    logging.getLogger("ase_reaxff_jax").setLevel(logging.ERROR)
-    out = console()
+    log = logging.getLogger("ase_reaxff_jax")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        _tour(folder, console())
+    finally:
+        log.setLevel(level)
+
+
+def _tour(folder: Path, out: Console) -> None:
     out.print("[bold]1. Energy terms beside LAMMPS[/bold] (stored numbers, eV)\n")
     worst = max(compare(case, out) for case in CASES)
     out.print(f"Largest difference of a term: {worst:.0e} eV\n")

@@ -133,7 +133,7 @@ def test_the_hessian_is_the_derivative_of_the_forces(name):
     np.testing.assert_array_equal(hessian, hessian.T)
 
 
-@pytest.mark.parametrize("name", ["H2O", "CH3OH"])
+@pytest.mark.parametrize("name", ["CH3OH"])
 def test_the_hessian_in_single_precision_is_that_in_double_precision(name):
     atoms = rattled(name)
     single, double = (

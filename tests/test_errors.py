@@ -76,6 +76,7 @@ def test_angles_and_torsions_without_a_row_are_logged_once(caplog):
 
 
 def test_of_many_rows_that_are_missing_a_few_are_named(caplog):
+    caplog.set_level("INFO", logger="ase_reaxff_jax")
     notices, rows = Notices(), {f"torsion {k}" for k in range(30)}
     notices.of_missing_terms(rows)
     (record,) = caplog.records

@@ -71,13 +71,14 @@ def result_of(
         uncertainty=uncertainty,
         validation=judged,
         at_bounds=glued,
-        suspicious=_suspicious(objective.selection, force_field),
+        suspicious=suspicious(objective.selection, force_field),
         failures=search.failures,
         interrupted=interrupted,
     )
 
 
-def _suspicious(selection: Selection, force_field: ForceField) -> list[Finding]:
+def suspicious(selection: Selection, force_field: ForceField) -> list[Finding]:
+    """Values of fitted parameters that look wrong."""
     fitted = {
         address for p in selection.parameters for address in (p.address, *p.links)
     }

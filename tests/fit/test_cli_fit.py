@@ -96,7 +96,7 @@ def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):
         "cho", ["there/geo"], "there/fitted", "L-BFGS-B", "2", "fixed", "false"
     ]  # fmt: skip
     code, _, err = run(capsys, *words)
-    assert code == 2 and "resume=True" in err
+    assert code == 2 and "give --resume to go on" in err
     before = (there / "fitted" / "history.csv").read_text()
     code, again, err = run(capsys, "fit", "-i", "used.yaml", "--resume")
     assert code == 0, err

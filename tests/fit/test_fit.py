@@ -129,7 +129,7 @@ def test_parameters_behind_the_data_are_found_again(optimizer, tmp_path):
     truth = Selection(FORCE_FIELD, chosen)
     target = truth.low + np.array([0.7, 0.35]) * (truth.high - truth.low)
     images = []
-    for k in range(4):
+    for k in range(2):
         atoms = molecule("H2O")
         atoms.rattle(0.08, seed=k)
         atoms.calc = JaxReaxFF(truth.force_field_at(target))
