@@ -82,14 +82,17 @@ def stationary(
 
 
 def _with_the_sum(solved: Callable, matrix, mask) -> Callable:
+    """Both right-hand sides in one call: two of a batch at once can hang XLA's threads.
+
+    Each waits within a thread of the pool for other threads of it (jaxlib 0.10.1).
+    """
     ones = jnp.where(mask, 1.0, 0.0).astype(matrix.dtype)
-    response = solved(ones)
 
     def invert(b, total, scale, guess):
         lowest = jnp.min(jnp.where(mask, b, jnp.inf))
         highest = jnp.max(jnp.where(mask, b, -jnp.inf))
         trivial = (lowest == highest) & (total == 0.0)
-        free = solved(b)
+        response, free = solved(jnp.stack([ones, b], axis=1)).T
         mu = (jnp.sum(free) - total) / jnp.sum(response)
         x = jnp.where(trivial, 0.0, free - mu * response)
         mu = jnp.where(trivial, lowest, mu)
