@@ -25,7 +25,6 @@ STRESS_STRAIGHT = 1e-6
 
 STORED = reference_store.read()
 LIVE_SEEDS = (1,)
-LIVE = ("cho", "lg")  # compared anew in each run; the others take minutes
 
 
 NATURAL = "cho"  # the force field whose structures have the room they have for users
@@ -91,11 +90,11 @@ def differences(reference):
         yield "stress", largest(stress - expected), limit, "eV/Å^3"
 
 
-def grouped(force_field, *values, marks=()):
+def grouped(force_field, *values):
     """A parameter set of a test that runs where its force field is compiled already."""
-    marks = [pytest.mark.xdist_group(force_field), *marks]
+    mark = pytest.mark.xdist_group(force_field)
     name = "-".join([force_field, *(str(v) for v in values)])
-    return pytest.param(force_field, *values, marks=marks, id=name)
+    return pytest.param(force_field, *values, marks=mark, id=name)
 
 
 def largest(values):
@@ -133,7 +132,7 @@ def test_terms_are_those_of_lammps_and_sum_to_the_energy(force_field):
 @pytest.mark.parametrize(
     ("force_field", "seed"),
     [
-        grouped(name, seed, marks=() if name in LIVE else [pytest.mark.long])
+        grouped(name, seed)
         for name in make_reference.FORCE_FIELDS
         for seed in LIVE_SEEDS
     ],

@@ -11,7 +11,7 @@ from ase_reaxff_jax.bundled import find
 from ase_reaxff_jax.ffield import FfieldError, read_ffield
 from ase_reaxff_jax.forcefield import ForceField
 
-MUTATIONS = 6_000
+MUTATIONS = 10_000
 JUNK = "0123456789.+-eEdD!# \t\n\rCHX*nainf\0é\x1c\u2028"
 TOKENS = "0 1 -1 7 nan inf -inf 1e999 1.0D+00 ****** ! # X C 1.2345100.0000 999999999"
 
