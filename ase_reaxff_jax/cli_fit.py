@@ -111,18 +111,12 @@ def fit(
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
     input_file: Annotated[
         Path | None,
-        typer.Option(
-            "--input",
-            "-i",
-            is_eager=True,
-            callback=cli_input.from_file,
-            help="YAML file with options by their names, `ffield: FILE`, `steps: 50`; "
-            "those of the command line go first.",
+        cli_input.option(
+            "YAML file with options by their names, `ffield: FILE`, `steps: 50`; "
+            "those of the command line go first."
         ),
     ] = None,
-    write_input: Annotated[
-        Path | None, typer.Option(help="Write all this as such a YAML file.")
-    ] = None,
+    write_input: cli_input.WriteInput = None,
 ) -> None:
     """Fit parameters of a force field to a training set.
 

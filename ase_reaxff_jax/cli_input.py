@@ -11,7 +11,7 @@ type decides what they mean, and YAML's guesses (`off`, `1e-6`, `300:50`) play n
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -28,6 +28,16 @@ PATHS = (
     "structure", "log", "bonds", "species", "picture", "checkpoint", "write_input",
     "trainset", "validation_trainset", "params", "out",
 )  # fmt: skip
+
+
+WriteInput = Annotated[
+    Path | None, typer.Option(help="Write all this as such a YAML file.")
+]
+
+
+def option(words: str) -> Any:
+    """The option `--input` of a command; `words` are its help."""
+    return typer.Option("--input", "-i", is_eager=True, callback=from_file, help=words)
 
 
 def from_file(context: Any, path: Path | None) -> Path | None:

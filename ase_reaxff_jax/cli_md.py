@@ -109,18 +109,12 @@ def md(
     dtype: Dtype = "float64",
     input_file: Annotated[
         Path | None,
-        typer.Option(
-            "--input",
-            "-i",
-            is_eager=True,
-            callback=cli_input.from_file,
-            help="YAML file with FILE and options by their names, `structure: FILE`, "
-            "`temperature_K: 300`; those of the command line go first.",
+        cli_input.option(
+            "YAML file with FILE and options by their names, `structure: FILE`, "
+            "`temperature_K: 300`; those of the command line go first."
         ),
     ] = None,
-    write_input: Annotated[
-        Path | None, typer.Option(help="Write all this as such a YAML file.")
-    ] = None,
+    write_input: cli_input.WriteInput = None,
 ) -> None:
     """Molecular dynamics, the whole trajectory on the device.
 
