@@ -47,7 +47,7 @@ def fit(
     """Fits parameters of a force field to a training set.
 
     The loss is evaluated at structures that are minimised for each set of parameters,
-    from the geometries of the best set so far, and its derivatives follow their atoms.
+    from the geometries of the data, and its derivatives follow their atoms.
     Parameters never leave their bounds.
 
     A set of parameters without a finite loss counts as a thousand times the worst loss

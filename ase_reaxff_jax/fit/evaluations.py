@@ -26,8 +26,8 @@ class Answer:
 class Evaluations:
     """Evaluates objectives at parameters in units of their bounds.
 
-    Minimisations start from the geometries of the set that was kept last, so that a bad
-    set of parameters that tears structures apart does no harm to the next one.
+    Minimisations start from the geometries of the data, so that values depend on the
+    parameters alone, not on those that were tried before.
 
     Args:
         objective: What is fitted to.
@@ -47,8 +47,7 @@ class Evaluations:
         selection = objective.selection
         self.low, self.width = selection.low, selection.high - selection.low
         self._record, self._began = record, began
-        self._geometry: snapshot.Geometry | None = None
-        self._anew, self.live = True, False
+        self.live = False
         self._outcome: Outcome | None = None
 
     @property
@@ -60,20 +59,11 @@ class Evaluations:
         """In the units of the file, within the bounds."""
         return self.low + np.clip(u, 0.0, 1.0) * self.width
 
-    def begin(self) -> None:
-        """Lets the next minimisations start from the geometries of the data."""
-        self._anew = True
-
-    def keep(self) -> None:
-        """Lets the next minimisations start from the geometries of this evaluation."""
-        if not self.replaying and self.live:
-            self._geometry = snapshot.geometry_of(self.objective.sample)
-
     def values(self, u: Parameters, *, slopes: bool) -> Answer:
         """All items; `slopes` prepares derivatives."""
         kind = "values with slopes" if slopes else "values"
         if self.replaying:
-            entry, self._anew = self._answered(kind, u), False
+            entry = self._answered(kind, u)
         else:
             self.go_live()
             self._checkpoint()
@@ -124,9 +114,7 @@ class Evaluations:
             for name, objective in self._objectives().items():
                 own = {key.removeprefix(name): x for key, x in arrays.items()
                        if key.startswith(name)}  # fmt: skip
-                found = snapshot.restored(objective, own, plain[name])
-                if objective is self.objective:
-                    self._geometry = found
+                snapshot.restore(objective, own, plain[name])
             self._record.state = None
             self._record.go_on()
         self._began()
@@ -154,13 +142,7 @@ class Evaluations:
 
     def _evaluate(self, u: Parameters, slopes: bool):
         """Values and no failure, or none and why."""
-        sample = self.objective.sample
-        if self._anew:
-            sample.reset()
-            self._geometry = snapshot.geometry_of(sample)
-        elif self._geometry is not None:
-            self._geometry = snapshot.go_to(sample, self._geometry)
-        self._anew, self._outcome = False, None
+        self._outcome = None
         none = np.full(len(self.objective.data.items), np.nan)
         selection = self.objective.selection
         try:
@@ -177,7 +159,6 @@ class Evaluations:
     def _validation_loss(self, u: Parameters) -> float:
         judge = self.validation
         assert judge is not None
-        judge.sample.reset()
         force_field = self.objective.selection.force_field_at(self.parameters(u))
         return float(judge.loss.contributions(judge.outcome(force_field).values).sum())
 
@@ -195,7 +176,6 @@ class Evaluations:
         arrays: snapshot.Arrays = {}
         plain: dict = {}
         for name, objective in self._objectives().items():
-            kept = self._geometry if objective is self.objective else None
-            own, plain[name] = snapshot.saved(objective, kept)
+            own, plain[name] = snapshot.saved(objective)
             arrays |= {name + key: x for key, x in own.items()}
         record.save(arrays, plain)

@@ -17,8 +17,7 @@ def multi_start(search: Search, start: Start, plan: Plan) -> None:
     Sets lie on straight lines from the start to random points within the bounds, the
     first near the start, the last at the random end: 4 for each parameter, at least
     20. Each of the best four is polished by an eighth of the steps of least squares,
-    and the best of these by the other half. Each begins from the geometries of the
-    data.
+    and the best of these by the other half.
     """
     count = max(20, SAMPLES * len(start))
     ends = plan.random.uniform(size=(count, len(start)))

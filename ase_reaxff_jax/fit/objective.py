@@ -1,7 +1,7 @@
 """The loss of a training set as a function of the fitted parameters.
 
-A structure that is minimised is minimised for every set of parameters, from where it
-was last; derivatives follow its atoms (see `response`).
+A structure that is minimised is minimised for every set of parameters, from where the
+data has it; derivatives follow its atoms (see `response`).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Minimisation of the structures of a training set, each from where it was last."""
+"""Minimisation of the structures of a training set, from where the data has them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -70,7 +70,6 @@ class Relaxation:
             ends = minimized(engine, starts, room=room, size=size, cell=cell)
             for k, end in zip(members, ends, strict=True):
                 self.sample.move(k, end.positions, end.cell)
-                self.sample.learnt[k] = end.memory
                 converged[k] = end.converged
                 if end.failed:
                     failed[k] = end.failed
@@ -79,19 +78,11 @@ class Relaxation:
     def _start(self, k: int) -> Start:
         given = self.sample.structures[k].restraints
         return Start(
-            atoms=self._placed(k),
+            atoms=self._atoms[k],
             most_steps=self._steps(k),
             fmax=self.fmax,
             restraints=[in_driver_units(r) for r in given],
-            memory=self.sample.learnt.get(k),
         )
-
-    def _placed(self, k: int) -> Atoms:
-        atoms, system = self._atoms[k], self.sample.systems[k]
-        atoms.positions = np.asarray(system.positions)[: len(atoms)]
-        if atoms.pbc.any():
-            atoms.set_cell(np.where(atoms.pbc[:, None], system.cell, atoms.cell))
-        return atoms
 
     def _steps(self, k: int) -> int:
         own = self.sample.structures[k].most_steps

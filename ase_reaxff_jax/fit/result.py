@@ -49,7 +49,6 @@ def result_of(
             f"first: {search.failures[0]}"
         )
     force_field = objective.selection.force_field_at(best.x)
-    objective.sample.reset()
     outcome = objective.outcome(force_field, slopes=True)
     report = report_of(objective, outcome)
     uncertainty = uncertainty_of(objective, outcome)

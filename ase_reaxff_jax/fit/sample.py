@@ -21,7 +21,6 @@ from ase_reaxff_jax.fit.cases import Listed, listed
 from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.inputs import kernel_cell
 from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import Settings
@@ -73,7 +72,6 @@ class Sample:
         engine = Engine(force_field, SETTINGS)
         self.form = engine.form
         self.renewals = 0
-        self.learnt: dict[int, dict] = {}  # what their minimisations remember
         with scope("float64"):
             self.systems = [_system(engine, s, n) for s, n in
                             zip(self.structures, self.counts, strict=True)]  # fmt: skip
@@ -142,13 +140,6 @@ class Sample:
         for cluster in self.clusters:
             if structure in cluster.members:
                 cluster.stack = None
-
-    def reset(self) -> None:
-        """Puts all atoms back to where the training set has them."""
-        for k, structure in enumerate(self.structures):
-            atoms = structure.atoms
-            self.move(k, atoms.positions, kernel_cell(atoms))
-        self.learnt.clear()
 
     def options(self, cluster: Cluster, engine: Engine):
         """Static options of a cluster's programs."""

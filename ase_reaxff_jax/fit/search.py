@@ -80,9 +80,8 @@ class Search:
         self.begin_run()
 
     def begin_run(self) -> None:
-        """Starts anew from the geometries of the data."""
-        self.evaluations.begin()
-        self.best_of_run, self._last = (np.inf, None), None
+        """Forgets the best so far of the run that was before."""
+        self.best_of_run = np.inf, None
 
     def scaled(self, x: Parameters) -> Parameters:
         """In units of the bounds, 0 to 1."""
@@ -183,7 +182,6 @@ class Search:
         judged = float("nan")
         if loss < self.best_of_run[0]:
             self.best_of_run = loss, u
-            self.evaluations.keep()
             if self._patience is not None:
                 judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")

@@ -29,7 +29,6 @@ class Start:
     most_steps: int
     fmax: float | int  # eV/Å
     restraints: Sequence[Restraint] = ()  # eV, Å and radians
-    memory: dict | None = None  # of an earlier minimisation nearby; None: nothing known
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ class End:
     steps: int
     failed: str  # why it went no further; empty where nothing failed
     energy: float  # of ReaxFF alone, kcal/mol
-    memory: dict  # for the next one
 
 
 def minimized(
@@ -87,7 +85,6 @@ def minimized(
             optimizer=optimizer, cell=cell,
             fmax=[start.fmax for start in part],
             most_steps=[start.most_steps for start in part],
-            memories=[start.memory for start in part],
             restraints=[start.restraints for start in part] if restrained else None,
             most_restraints=restrained,
         )  # fmt: skip
@@ -166,6 +163,5 @@ def _ends(relaxation: _OneByOne, request: Request) -> list[End]:
             steps=max(int(state.bath.steps), 0),
             failed=failed,
             energy=float(state.result.energy),
-            memory=state.bath.memory,
         ))  # fmt: skip
     return ends

@@ -39,10 +39,6 @@ class Minimizer(Verlet):
         """What the minimiser remembers of earlier steps, at the start."""
         raise NotImplementedError
 
-    def recalled(self, memory: dict) -> dict:
-        """What of an earlier memory serves a new start."""
-        raise NotImplementedError
-
     def step(self, progress: Progress, limited) -> tuple[Float[Array, "rows 3"], dict]:
         """The next step of the coordinates, and what to remember.
 
@@ -50,15 +46,8 @@ class Minimizer(Verlet):
         """
         raise NotImplementedError
 
-    def start(
-        self, positions: Float[np.ndarray, "atoms 3"], memory: dict | None = None
-    ) -> Progress:
-        """The bath before the first forces, on the host.
-
-        Args:
-            positions: With padding, Å.
-            memory: Of an earlier minimisation of a like structure; None: of nothing.
-        """
+    def start(self, positions: Float[np.ndarray, "atoms 3"]) -> Progress:
+        """The bath before the first forces, on the host; positions with padding, Å."""
         spare = 0 if self.cell == "fixed" else 3
         rows = np.pad(positions, [(0, spare), (0, 0)])
         number = np.zeros((), rows.dtype)
@@ -69,7 +58,7 @@ class Minimizer(Verlet):
             gradient=np.zeros_like(rows),
             energy=number,
             largest=number,
-            memory=self.memory(rows) if memory is None else self.recalled(memory),
+            memory=self.memory(rows),
         )
 
     def before(self, state: State, particles: Particles, now: Now) -> State:

@@ -45,10 +45,6 @@ class FIRE(Minimizer):
             downhill=np.zeros((), np.int32),  # steps in a row
         )
 
-    def recalled(self, memory: dict) -> dict:
-        """Nothing: masses start at rest."""
-        return self.memory(memory["velocities"])
-
     def step(self, progress: Progress, limited) -> tuple[Float[Array, "rows 3"], dict]:
         """One step of the dynamics."""
         forces, memory = -progress.gradient, progress.memory

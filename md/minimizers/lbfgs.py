@@ -43,12 +43,6 @@ class LBFGS(Minimizer):
             halvings=np.zeros((), np.int32),  # of it
         )
 
-    def recalled(self, memory: dict) -> dict:
-        """The curvature, which other parameters change little, and no step."""
-        kept = ("steps", "changes", "inverse")
-        fresh = self.memory(memory["step"])
-        return fresh | {name: np.asarray(memory[name]) for name in kept}
-
     def step(self, progress: Progress, limited) -> tuple[Float[Array, "rows 3"], dict]:
         """A quasi-Newton step, one along the force, or half of the last one back."""
         memory, rounding = progress.memory, 100 * jnp.finfo(progress.energy.dtype).eps

@@ -35,7 +35,6 @@ class Request:
     pressure_GPa: float | int = 0.0
     restraints: Sequence[Sequence[Restraint]] | None = None  # of each structure
     most_restraints: int = 0  # room for those of one structure, at least
-    memories: Sequence[dict | None] | None = None  # of earlier minimisations
 
 
 def simulation_of(
@@ -56,8 +55,7 @@ def simulation_of(
         goals.append(_goal(engine, atoms, system, request, k))
         rest = np.zeros((len(atoms), 3))
         state = preparation.first_state(atoms, system, rest, engine, minimizer)
-        memory = request.memories[k] if request.memories else None
-        bath = minimizer.start(np.asarray(system.positions), memory)
+        bath = minimizer.start(np.asarray(system.positions))
         states.append(replace(state, bath=bath))
     return kind(
         engine, structures, states, preparation.fixed_of(systems, list(goals)),

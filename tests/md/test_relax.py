@@ -280,18 +280,6 @@ def test_minimisations_hold_restraints_and_do_not_recompile_for_other_parameters
     assert again[0].energy != first.energy
 
 
-def test_a_minimisation_that_remembers_needs_fewer_steps(calc):
-    atoms, room = rattled("CH3CH2OH"), {}
-    (first,) = minimized(calc.engine, [Start(atoms, 500, 1e-3)], room=room)
-    atoms.positions = first.positions
-    other = JaxReaxFF(calc.force_field.replace("bond C H De_s", 170.0)).engine
-    starts = [Start(atoms, 500, 1e-3), Start(atoms, 500, 1e-3, memory=first.memory)]
-    fresh, warm = minimized(other, starts, room=room)
-    assert fresh.converged and warm.converged
-    assert warm.steps < 0.8 * fresh.steps
-    assert warm.energy == pytest.approx(fresh.energy, abs=1e-3)
-
-
 def test_atoms_that_are_pulled_together_are_an_error_or_fail_alone(calc):
     pull = [Restraint((1, 2), 0.0, 300.0, 0.3)]
     structures = [rattled("H2O"), rattled("CH4")]
