@@ -21,10 +21,13 @@ from ase_reaxff_jax.energy import per_atom
 from ase_reaxff_jax.ffield import lint
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
+from ase_reaxff_jax.mixing import Parameters
+from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.options import Options, form_of
 from ase_reaxff_jax.precision import REACHABLE, scope
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
@@ -140,7 +143,9 @@ class Engine:
         entry.history.add(np.asarray(system.positions), solution)
         return self.evaluation_of(atoms, result)
 
-    def _arguments(self, system: System, entry: Entry):
+    def _arguments(
+        self, system: System, entry: Entry
+    ) -> tuple[Parameters, System, Neighbors, Topology]:
         return self.parameters, system, entry.neighbors, entry.topology
 
     def _guess(self, atoms: Atoms, system: System, entry: Entry) -> np.ndarray:

@@ -84,7 +84,7 @@ def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
             parameters = in_precision(structure.parameters, dtype)
         else:
             _check(force_field, engine.force_field)
-            current = programs.prepare(in_precision(force_field, dtype))
+            current = programs.mixed(in_precision(force_field, dtype))
             parameters = current[0]
         # Single precision does not reach every tolerance.
         reachable = max(options.charge_tolerance, REACHABLE[dtype.name])

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from ase_reaxff_jax.bond_orders import bond_reach, order_bound
 from ase_reaxff_jax.charges.equilibrium import Solution
+from ase_reaxff_jax.compilation import compiled, quickly
 from ase_reaxff_jax.energy import Terms, connected, terms, total_energy
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import Parameters, mix
@@ -16,6 +17,8 @@ from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
+
+SMALL = 256  # atoms: up to here an evaluation takes so little that compiling counts
 
 
 class Derivatives(eqx.Module):
@@ -29,13 +32,15 @@ class Derivatives(eqx.Module):
     shortest_pair: Int[Array, ""]
 
 
-@jax.jit
-def prepare(
+def mixed(
     force_field: ForceField,
 ) -> tuple[Parameters, Float[Array, "types types"]]:
     """Mixed parameters, and the reach of each pair's bonds (Å)."""
     parameters = mix(force_field)
     return parameters, bond_reach(parameters.bond, parameters.general)
+
+
+prepare = quickly()(mixed)
 
 
 def close_order_bounds(
@@ -98,10 +103,25 @@ def derivatives(
     )
 
 
-evaluate = partial(jax.jit, static_argnames="options")(derivatives)
+evaluate_large = partial(jax.jit, static_argnames="options")(derivatives)
+evaluate_small = quickly(static_argnames="options")(derivatives)
 
 
-@partial(jax.jit, static_argnames="options")
+def evaluate(
+    parameters, system: System, neighbors, topology, guess, *, options: Options
+) -> Derivatives:
+    """`derivatives`, compiled; of small systems soon, of large ones to run fast."""
+    small = len(system.mask) <= SMALL
+    program = evaluate_small if small else evaluate_large
+    return program(parameters, system, neighbors, topology, guess, options=options)
+
+
+def compilations() -> int:
+    """How often `evaluate` has been compiled in this process."""
+    return compiled(evaluate_small, evaluate_large)
+
+
+@quickly(static_argnames="options")
 def evaluate_batch(
     parameters, systems, neighbors, topologies, guesses, *, options: Options
 ) -> Derivatives:
@@ -110,7 +130,7 @@ def evaluate_batch(
     return jax.vmap(one)(systems, neighbors, topologies, guesses)
 
 
-@partial(jax.jit, static_argnames="options")
+@quickly(static_argnames="options")
 def by_term(
     parameters, system, neighbors, topology, guess, *, options: Options
 ) -> Terms:
@@ -135,7 +155,7 @@ def connections(
     return Connections(orders.total, around.order, around.lone_pairs)
 
 
-@partial(jax.jit, static_argnames="options")
+@quickly(static_argnames="options")
 def hessian(
     parameters, system, neighbors, topology, guess, *, options: Options
 ) -> Float[Array, "atoms 3 atoms 3"]:

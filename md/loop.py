@@ -7,7 +7,7 @@ wrong. No force is ever integrated that is not right.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs
 from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.compilation import compiled, quickly
 from ase_reaxff_jax.md.integrators.verlet import Verlet
 from ase_reaxff_jax.md.state import Now, Particles, State, volume_of
 from ase_reaxff_jax.options import Options
@@ -117,8 +118,7 @@ class Carry(NamedTuple):
     status: Int[Array, ""]
 
 
-@partial(jax.jit, static_argnames="plan")
-def advance(
+def _advance(
     parameters,
     fixed: Fixed,
     lists: DeviceLists,
@@ -174,13 +174,25 @@ def advance(
     return jax.lax.while_loop(unfinished, stepped, start)
 
 
+_long = partial(jax.jit, static_argnames="plan")(_advance)
+_brief = quickly(static_argnames="plan")(_advance)
+
+
+def advance(
+    parameters, fixed: Fixed, lists: DeviceLists, schedule: Schedule, targets: Targets,
+    state: State, until, *, plan: Plan,
+) -> Carry:  # fmt: skip
+    """`_advance`, compiled: to run fast, or to be ready soon."""
+    program = _brief if plan.integrator.brief else _long
+    return program(parameters, fixed, lists, schedule, targets, state, until, plan=plan)
+
+
 def compilations() -> int:
     """How often `advance` has been compiled in this process."""
-    compiled: Any = advance
-    return compiled._cache_size()
+    return compiled(_long, _brief)
 
 
-@partial(jax.jit, static_argnames="batched")
+@quickly(static_argnames="batched")
 def connections(
     parameters, fixed: Fixed, lists: DeviceLists, state: State, *, batched: bool
 ) -> programs.Connections:

@@ -16,11 +16,11 @@ CHO = load("cho")
 @pytest.fixture
 def compiled():
     """Number of variants of the program that were compiled since the last call."""
-    before = programs.evaluate._cache_size()
+    before = programs.compilations()
 
     def since() -> int:
         nonlocal before
-        new = programs.evaluate._cache_size() - before
+        new = programs.compilations() - before
         before += new
         return new
 

@@ -41,9 +41,9 @@ def test_a_wrong_option_is_named_with_what_there_is(option):
 def test_a_charge_that_is_a_whole_number_compiles_nothing_anew():
     water = rattled("H2O")
     expected = JaxReaxFF("cho", charge=1.0).get_potential_energy(water)
-    compiled = programs.evaluate._cache_size()
+    compiled = programs.compilations()
     assert JaxReaxFF("cho", charge=1).get_potential_energy(water) == expected
-    assert programs.evaluate._cache_size() == compiled
+    assert programs.compilations() == compiled
 
 
 def test_what_begins_with_a_word_is_suggested_first():

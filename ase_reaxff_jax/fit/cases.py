@@ -8,7 +8,6 @@ other numbers is seen from the bounds of the orders, see `observables.measured`.
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax.bond_orders import order_bound
 from ase_reaxff_jax.capacity import bucket
+from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.fit.observables import Case
@@ -23,7 +23,7 @@ from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 
-bounds_of_pairs = jax.jit(order_bound)
+bounds_of_pairs = quickly()(order_bound)
 
 
 class Listed(NamedTuple):

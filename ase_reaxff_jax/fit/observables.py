@@ -4,8 +4,6 @@ Compiled once for a shape of lists; the numbers of the force field are an argume
 combination rules lie inside what is differentiated.
 """
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,6 +12,7 @@ from jaxtyping import Array, Bool, Float
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.charges.eem import ChargeEquations
 from ase_reaxff_jax.charges.equilibrium import charges_of, equations_of
+from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import mix
@@ -53,7 +52,7 @@ class Measured(eqx.Module):
     usable: Bool[Array, ""]  # finite, charges solved, no atoms on top of each other
 
 
-@partial(jax.jit, static_argnames=("options", "slopes"))
+@quickly(static_argnames=("options", "slopes"))
 def measured(
     force_field: ForceField, cases: Case, *, options: Options, slopes: bool
 ) -> Measured:
@@ -102,7 +101,7 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
     )
 
 
-@jax.jit
+@quickly()
 def charge_matrices(
     force_field: ForceField, cases: Case
 ) -> Float[Array, "cases atoms atoms"]:
@@ -113,7 +112,7 @@ def charge_matrices(
     ).dense())(cases)  # fmt: skip
 
 
-@partial(jax.jit, static_argnames=("options", "charges"))
+@quickly(static_argnames=("options", "charges"))
 def pulled_back(
     force_field: ForceField,
     cases: Case,

@@ -6,7 +6,6 @@ Items are functions of the vector of `Layout`: many of them plain sums, the othe
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float
 
+from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.fit.functions import FUNCTIONS
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.items import CELL_PARAMETERS, Item
@@ -26,7 +26,7 @@ from ase_reaxff_jax.precision import scope
 HEAT_OF_A_MOLECULE = 4 * 8.314462618e-3 / 4.184 * 298.15  # 4 R T, kcal/mol
 
 
-@partial(jax.jit, static_argnames="name")
+@quickly(static_argnames="name")
 def _with_slopes(x, c, *, name: str):
     """A function of many items at once, and its derivatives by x."""
     return jax.vmap(jax.value_and_grad(FUNCTIONS[name]))(x, c)

@@ -7,13 +7,12 @@ are free, and for a relaxed cell its symmetric strains; translations and rotatio
 which change nothing, are left out.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.fit.observables import Case
 from ase_reaxff_jax.fit.structures import Structure
@@ -26,7 +25,7 @@ from ase_reaxff_jax.units import KCAL_PER_MOL
 FLAT = 1e-7  # curvature, relative to the largest, along which nothing is solved
 
 
-@partial(jax.jit, static_argnames="options")
+@quickly(static_argnames="options")
 def second_derivatives(
     force_field: ForceField, cases: Case, *, options: Options
 ) -> Float[Array, "cases coordinates coordinates"]:
@@ -51,7 +50,7 @@ def second_derivatives(
     return jax.vmap(one)(cases)
 
 
-@jax.jit
+@quickly()
 def _of_restraints(restraints, positions: Float[Array, "atoms 3"]):
     """Second derivatives of restraints, eV/Å^2, (3 atoms, 3 atoms)."""
     found = jax.hessian(restraints.energy)(positions)

@@ -47,6 +47,7 @@ def drift(state: State, duration: Float[Array, ""]) -> State:
 class Verlet:
     """Constant energy: velocity Verlet."""
 
+    brief: ClassVar[bool] = False  # a run takes so few steps that compiling counts
     process: ClassVar[str] = "simulation"
     remedy: ClassVar[str] = (
         "Take a smaller time step, relax the structure first, or start at a lower "

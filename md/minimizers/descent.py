@@ -29,6 +29,7 @@ class Minimizer(Verlet):
     longest: float  # step of an atom, Å
     most_strain: float  # of the cell, in a step
 
+    brief: ClassVar[bool] = True
     process: ClassVar[str] = "relaxation"
     remedy: ClassVar[str] = (
         "Look at the last good frame, `atoms` of this error: repair the structure, or "
