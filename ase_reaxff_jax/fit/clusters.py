@@ -5,10 +5,10 @@ real entries do, and each cluster costs a compilation.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.cluster.hierarchy import fcluster, linkage
 
 GAIN = 0.15  # of the cost, which a further cluster must save
 WORTH = 2e7  # ns: and so much, or its compilation takes longer than it ever saves
@@ -17,8 +17,8 @@ COST = dict(pairs=10, close=5, bonds=200, angles=200, torsions=300, acceptors=50
 COST_OF_ATOM = 500
 
 
-def cost(size: dict[str, int]) -> float:
-    """Rough time that a structure with lists of these sizes takes, ns."""
+def cost(size: dict[str, Any]) -> Any:
+    """Rough time that a structure with lists of these sizes takes, ns; or many."""
     atoms = size["atoms"]
     lists = dict(
         size,
@@ -37,6 +37,9 @@ def together(sizes: Sequence[dict[str, int]]) -> dict[str, int]:
 def partition(sizes: Sequence[dict[str, int]], *, most: int) -> list[list[int]]:
     """Structures in clusters, at most so many, no more than pay.
 
+    Each takes structures that follow each other in the order of their costs; where one
+    cluster ends and the next begins is chosen such that padding costs least.
+
     Args:
         sizes: Number of atoms and length of each list of every structure.
         most: Number of clusters.
@@ -44,29 +47,34 @@ def partition(sizes: Sequence[dict[str, int]], *, most: int) -> list[list[int]]:
     Returns:
         The members of each cluster, the largest members first.
     """
-    everything = [list(range(len(sizes)))]
-    if len(sizes) < 2:
-        return everything
-    tree = linkage(_features(sizes), method="ward")
-    best, least = everything, padded_cost(sizes, everything)
-    for count in range(2, most + 1):
-        labels = fcluster(tree, count, criterion="maxclust")
-        found = [np.flatnonzero(labels == k).tolist() for k in np.unique(labels)]
-        price = padded_cost(sizes, found)
-        if price < (1.0 - GAIN) * least and price < least - WORTH:
-            best, least = found, price
-    return sorted(best, key=lambda c: -cost(together([sizes[k] for k in c])))
+    order = np.argsort([cost(size) for size in sizes], kind="stable")
+    prices = _prices([sizes[k] for k in order])
+    # Least price of the first structures in so many clusters, and where the last began.
+    least, began = prices[:1], [np.zeros(len(sizes), int)]
+    while len(began) < min(most, len(sizes)):
+        before = np.concatenate([[np.inf], least[-1][:-1]])
+        choices = before[:, None] + prices
+        found = choices.min(axis=0)
+        saved = least[-1][-1] - found[-1]
+        if saved < max(GAIN * least[-1][-1], WORTH):
+            break
+        least = np.concatenate([least, found[None]])
+        began.append(choices.argmin(axis=0))
+    end, parts = len(sizes), []
+    for begin in reversed(began):
+        first = int(begin[end - 1])
+        parts.append(sorted(order[first:end].tolist()))
+        end = first
+    return parts
 
 
-def padded_cost(
-    sizes: Sequence[dict[str, int]], clusters: Sequence[Sequence[int]]
-) -> float:
-    """Rough time of all structures when each takes that of its cluster's room, ns."""
-    return sum(len(c) * cost(together([sizes[k] for k in c])) for c in clusters)
-
-
-def _features(sizes: Sequence[dict[str, int]]) -> Float[np.ndarray, "structures n"]:
-    """Logarithms of the parts of the cost: what differs by a factor is unlike."""
-    table = np.array([[size[name] for name in sizes[0]] for size in sizes], float)
-    total = np.array([cost(size) for size in sizes])
-    return np.column_stack([np.log1p(table), 4.0 * np.log(total)])
+def _prices(sizes: Sequence[dict[str, int]]) -> Float[np.ndarray, "first last"]:
+    """Padded cost of the structures from each to each, infinite backwards."""
+    names, count = list(sizes[0]), len(sizes)
+    table = np.array([[size[name] for name in names] for size in sizes])
+    prices = np.full((count, count), np.inf)
+    for first in range(count):
+        room = np.maximum.accumulate(table[first:], axis=0)
+        each = cost(dict(zip(names, room.T, strict=True)))
+        prices[first, first:] = each * np.arange(1, count - first + 1)
+    return prices

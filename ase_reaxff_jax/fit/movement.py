@@ -12,7 +12,7 @@ from ase_reaxff_jax.fit import response
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Observables
 from ase_reaxff_jax.fit.pullback import Need, Pulled
-from ase_reaxff_jax.fit.sample import SETTINGS, Sample
+from ase_reaxff_jax.fit.sample import SETTINGS, Sample, power_of_two
 from ase_reaxff_jax.precision import scope
 
 OF_PLACES = ("positions", "cell")
@@ -98,7 +98,8 @@ class Response:
             if not members:
                 continue
             with scope("float64"):
-                cases = self.sample.some(cluster, members)
+                size = power_of_two(len(members))
+                cases = self.sample.some(cluster, members, size)
                 matrices = np.asarray(response.second_derivatives(
                     engine.force_field, cases,
                     options=self.sample.options(cluster, engine),

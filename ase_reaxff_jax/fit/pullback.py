@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Observables, pulled_back
-from ase_reaxff_jax.fit.sample import SETTINGS, Cluster, Sample
+from ase_reaxff_jax.fit.sample import SETTINGS, Cluster, Sample, power_of_two
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.precision import scope
@@ -96,36 +96,40 @@ class Pullback:
     def _of_cluster(
         self, engine: Engine, cluster: Cluster, needs: list[Need]
     ) -> dict[int, Pulled]:
-        """Those of some members, one sum of each at a time: that is one program."""
-        cases = self.sample.some(cluster, [need.structure for need in needs])
-        spare = len(cases.bound) - len(needs)
+        """Those of some members, as many sums at a time as there are members.
+
+        So that gradients and Jacobians take the same program.
+        """
+        size = power_of_two(len(needs))
         charges = any(need.weights.charges.any() for need in needs)
-        found = []
-        for n in range(max(len(need.items) for need in needs)):
-            weights = [_of_sum(need.weights, n, cluster.atoms) for need in needs]
-            weights += [jax.tree.map(np.zeros_like, weights[0])] * spare
+        sums = [(need, n) for need in needs for n in range(len(need.items))]
+        found: list[list[tuple]] = [[] for _ in needs]
+        number = {need.structure: k for k, need in enumerate(needs)}
+        for first in range(0, len(sums), size):
+            part = sums[first : first + size]
+            weights = [_of_sum(need.weights, n, cluster.atoms) for need, n in part]
+            spare = [jax.tree.map(np.zeros_like, weights[0])] * (size - len(part))
             slopes, *places = jax.device_get(pulled_back(
-                engine.force_field, cases,
-                jax.tree.map(lambda *x: np.stack(x), *weights),
+                engine.force_field,
+                self.sample.some(cluster, [need.structure for need, _ in part], size),
+                jax.tree.map(lambda *x: np.stack(x), *weights, *spare),
                 options=self.sample.options(cluster, engine), charges=charges,
             ))  # fmt: skip
-            found.append((self.selection.gathered(slopes), *places))
-        by_parameter, by_position, by_strain = map(np.stack, zip(*found, strict=True))
+            results = self.selection.gathered(slopes), *places
+            for k, (need, _) in enumerate(part):
+                found[number[need.structure]].append(tuple(x[k] for x in results))
         pulled = {}
-        for k, need in enumerate(needs):
-            sums, count = len(need.items), self.layout.counts[need.structure]
+        for need, own in zip(needs, found, strict=True):
+            by_parameter, by_position, by_strain = map(np.stack, zip(*own, strict=True))
+            count = self.layout.counts[need.structure]
             pulled[need.structure] = Pulled(
-                by_parameter[:sums, k],
-                by_position[:sums, k, :count],
-                by_strain[:sums, k],
+                by_parameter, by_position[:, :count], by_strain
             )
         return pulled
 
 
 def _of_sum(weights: Observables, n: int, atoms: int) -> Observables:
-    """The weights of one sum, padded to the atoms of a cluster; 0 where it is not."""
-    if n >= len(weights.energy):
-        weights, n = jax.tree.map(np.zeros_like, weights), 0
+    """The weights of one sum, padded to the atoms of a cluster."""
 
     def padded(x):
         return np.pad(x[n], [(0, atoms - len(x[n])), *[(0, 0)] * (x[n].ndim - 1)])

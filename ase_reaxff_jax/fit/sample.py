@@ -81,6 +81,7 @@ class Sample:
                      zip(own, self.counts, strict=True)]  # fmt: skip
             found = clusters.partition(sizes, most=most_clusters)
             self.clusters = [self._cluster(engine, sizes, c) for c in found]
+        self._given = list(self.systems)
         self.waste = 1.0 - sum(map(clusters.cost, sizes)) / sum(
             len(c.members) * clusters.cost(c.size) for c in self.clusters
         )
@@ -137,9 +138,17 @@ class Sample:
             moved, np.asarray(cell, float), system.species, system.mask,
             system.total_charge,
         )  # fmt: skip
-        for cluster in self.clusters:
-            if structure in cluster.members:
-                cluster.stack = None
+        self._of(structure).stack = None
+
+    def put_back(self) -> None:
+        """Puts all atoms back to where the training set has them."""
+        for k, given in enumerate(self._given):
+            if self.systems[k] is not given:
+                self.systems[k] = given
+                self._of(k).stack = None
+
+    def _of(self, structure: int) -> Cluster:
+        return next(c for c in self.clusters if structure in c.members)
 
     def options(self, cluster: Cluster, engine: Engine):
         """Static options of a cluster's programs."""
@@ -213,11 +222,10 @@ class Sample:
             cluster.stack = jax.device_put(jax.tree.map(lambda *x: np.stack(x), *cases))
         return cluster.stack
 
-    def some(self, cluster: Cluster, members: Sequence[int]) -> Case:
-        """Some members on the device; the first repeats up to a power of two."""
+    def some(self, cluster: Cluster, members: Sequence[int], size: int) -> Case:
+        """Some members on the device; the first repeats up to `size`."""
         places = [cluster.members.index(k) for k in members]
-        spare = power_of_two(len(places)) - len(places)
-        which = np.array(places + [places[0]] * spare)
+        which = np.array(places + [places[0]] * (size - len(places)))
         return jax.tree.map(lambda x: x[which], self.stacked(cluster))
 
 

@@ -1,0 +1,51 @@
+"""Structures are put together such that padding costs least."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from ase_reaxff_jax.fit import clusters
+
+NAMES = ("width", "close", "bonds", "angles", "torsions", "hydrogen_bonds", "acceptors")
+
+
+def sizes_of(count, *, seed=0, scale=40.0):
+    random = np.random.default_rng(seed)
+    atoms = random.integers(2, 60, count)
+    return [
+        {"atoms": int(n)} | {name: int(scale * n * random.uniform(0.5, 2.0))
+                             for name in NAMES}
+        for n in atoms
+    ]  # fmt: skip
+
+
+def price(sizes, parts):
+    return sum(
+        len(part) * clusters.cost(clusters.together([sizes[k] for k in part]))
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_no_other_cuts_cost_less(most):
+    sizes = sizes_of(9)
+    parts = clusters.partition(sizes, most=most)
+    assert sorted(k for part in parts for k in part) == list(range(9))
+    assert len(parts) == most  # these differ by much
+    order = sorted(range(9), key=lambda k: clusters.cost(sizes[k]))
+    others = [
+        [order[a:b] for a, b in zip((0, *cuts), (*cuts, 9), strict=True)]
+        for cuts in combinations(range(1, 9), most - 1)
+    ]
+    least = min(price(sizes, other) for other in others)
+    assert price(sizes, parts) == pytest.approx(least)
+    own = [max(clusters.cost(sizes[k]) for k in part) for part in parts]
+    assert own == sorted(own, reverse=True)
+
+
+def test_a_cluster_that_does_not_pay_is_not_made():
+    assert len(clusters.partition(sizes_of(1), most=4)) == 1
+    alike = [dict(sizes_of(1)[0]) for _ in range(30)]
+    assert clusters.partition(alike, most=4) == [list(range(30))]
+    assert len(clusters.partition(sizes_of(30, scale=0.01), most=4)) == 1
