@@ -66,9 +66,10 @@ def fit(
     "cma-es"          generation of CMA-ES, 4 + 3 ln(parameters) evaluations without
                       derivatives, at first with a deviation of 0.2 of the ranges;
                       needs cma
-    "multi-start"     of least squares: half of the steps for the best four of many
-                      sampled sets (4 for each parameter, at least 20, on the way from
-                      the start to random points), half for the best of these
+    "multi-start"     of least squares, from the best of 24 sets on the way from the
+                      start to random points; before, these are improved by 8, the
+                      best 8 by 16 more, the best 3 by 40 more such steps, with all
+                      structures as the data has them, which takes less time
     "auto"            as "least-squares"
     ================  =================================================================
 

@@ -59,15 +59,16 @@ class Evaluations:
         """In the units of the file, within the bounds."""
         return self.low + np.clip(u, 0.0, 1.0) * self.width
 
-    def values(self, u: Parameters, *, slopes: bool) -> Answer:
-        """All items; `slopes` prepares derivatives."""
-        kind = "values with slopes" if slopes else "values"
+    def values(self, u: Parameters, *, slopes: bool, minimize: bool) -> Answer:
+        """All items, as the data has them or minimised; with or without derivatives."""
+        kind = "values" if minimize else "values as given"
+        kind += " with slopes" if slopes else ""
         if self.replaying:
             entry = self._answered(kind, u)
         else:
             self.go_live()
             self._checkpoint()
-            entry = Entry(kind, u, *self._evaluate(u, slopes))
+            entry = Entry(kind, u, *self._evaluate(u, slopes, minimize))
             self._add(entry)
         return Answer(entry.answer, entry.failure)
 
@@ -140,14 +141,16 @@ class Evaluations:
         self._add(Entry(kind, u, answer))
         return answer
 
-    def _evaluate(self, u: Parameters, slopes: bool):
+    def _evaluate(self, u: Parameters, slopes: bool, minimize: bool):
         """Values and no failure, or none and why."""
         self._outcome = None
         none = np.full(len(self.objective.data.items), np.nan)
         selection = self.objective.selection
         try:
             force_field = selection.force_field_at(self.parameters(u))
-            outcome = self.objective.outcome(force_field, slopes=slopes)
+            outcome = self.objective.outcome(
+                force_field, slopes=slopes, minimize=minimize
+            )
         except (CalculationFailed, SCFError) as error:
             return none, str(error) or type(error).__name__
         loss = self.objective.loss.contributions(outcome.values).sum()

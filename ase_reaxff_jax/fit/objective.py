@@ -68,9 +68,22 @@ class Objective:
         self.response = Response(self.sample, self.layout)
         self.relaxation = Relaxation(self.sample) if minimize else None
 
-    def outcome(self, force_field: ForceField, *, slopes: bool = False) -> Outcome:
-        """All items for a force field; `slopes` prepares derivatives of energies."""
-        relaxed = self.relaxation(force_field) if self.relaxation else None
+    def outcome(
+        self, force_field: ForceField, *, slopes: bool = False, minimize: bool = True
+    ) -> Outcome:
+        """All items for a force field.
+
+        Args:
+            force_field: Numbers of all parameters.
+            slopes: Whether derivatives of energies are prepared.
+            minimize: Whether structures that are to be minimised are; else all stay
+                where the data has them.
+        """
+        relaxed = None
+        if self.relaxation and minimize:
+            relaxed = self.relaxation(force_field)
+        else:
+            self.sample.put_back()
         measured = self.sample.measure(force_field, slopes=slopes)
         fields = []
         for k, one in enumerate(measured):

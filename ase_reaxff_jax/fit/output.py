@@ -13,7 +13,7 @@ from ase_reaxff_jax.md import checkpoint
 from ase_reaxff_jax.md.outputs import files
 
 BEST, HISTORY = "ffield_best", "history.csv"
-COLUMNS = ("trial", "evaluation", "loss", "best", "validation")
+COLUMNS = ("trial", "evaluation", "loss", "best", "validation", "minimized")
 
 
 def claim(folder: Path, *, resume: bool) -> None:
@@ -73,4 +73,5 @@ class Output:
 def _row(step: Step) -> list:
     judged = "" if step.validation != step.validation else repr(step.validation)
     loss, best = repr(step.loss), repr(step.best)
-    return [step.trial + 1, step.evaluation, loss, best, judged]
+    minimized = "no" if step.screening else "yes"
+    return [step.trial + 1, step.evaluation, loss, best, judged, minimized]

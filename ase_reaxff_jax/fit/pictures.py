@@ -99,17 +99,24 @@ def history_picture(path: Path, history: Sequence[Step]) -> None:
     Raises:
         InputError: matplotlib is not installed.
     """
-    numbers = np.array([(s.trial, s.evaluation, s.loss, s.best) for s in history])
-    trial, evaluation, loss, best = numbers.T
+    numbers = np.array(
+        [(s.trial, s.evaluation, s.loss, s.best, s.screening) for s in history], float
+    )
+    trial, evaluation, loss, best, screening = numbers.T
     trials = np.unique(trial)
     with page(path, 7.2, 4.2) as figure:
         axes = figure.subplots()
         for k, number in enumerate(trials):
-            mine = trial == number
+            mine = (trial == number) & (screening == 0)
             axes.plot(
                 evaluation[mine], loss[mine], ".", ms=7, mew=0, zorder=3,
                 color=COLOURS[k % len(COLOURS)], label=f"trial {number + 1:.0f}",
             )  # fmt: skip
+        if screening.any():
+            quick = screening == 1
+            axes.plot(evaluation[quick], loss[quick], ".", ms=3, mew=0, color=BLACK,
+                      alpha=0.35,
+                      label="not minimised")  # fmt: skip
         axes.step(evaluation, best, where="post", color=BLACK, label="least so far")
         if np.nanmin(loss, initial=np.inf) > 0:
             axes.set_yscale("log")

@@ -1,7 +1,7 @@
 """What all ways to minimise are given, and what several of them do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
@@ -48,11 +48,6 @@ def _persist(descent: Descent, search: Search, start: Start, plan: Plan) -> None
             return
         push = plan.random.uniform(-plan.perturb, plan.perturb, len(start))
         start = np.clip((start if best is None else best) + push, 0.0, 1.0)
-
-
-def shorter(plan: Plan, steps: int) -> Plan:
-    """The same plan for fewer steps, at least one."""
-    return replace(plan, steps=max(1, steps))
 
 
 def require(package: str, optimizer: str) -> None:

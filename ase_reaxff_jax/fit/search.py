@@ -1,7 +1,8 @@
 """The loss as optimisers see it: of parameters scaled to their bounds, never NaN."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ class Step:
     loss: float  # NaN where there is none
     best: float  # so far
     validation: float = float("nan")  # loss of the validation data, where looked at
+    screening: bool = False  # whether structures were not minimised, to save time
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Search:
         self.failures: list[str] = []
         self.trial = 0
         self.best_of_run: tuple[float, Parameters | None] = (np.inf, None)
-        self._patience = patience
+        self._patience, self._screening = patience, False
         self._judged, self._waited = np.inf, 0
         self._last: tuple[bytes, bool, Answer] | None = None
 
@@ -82,6 +84,18 @@ class Search:
     def begin_run(self) -> None:
         """Forgets the best so far of the run that was before."""
         self.best_of_run = np.inf, None
+
+    @contextmanager
+    def screening(self) -> Iterator[None]:
+        """Losses at the geometries of the data: quick, but none of them is the best.
+
+        Without structures that are minimised all losses are of that kind, and count.
+        """
+        self._screening, self._last = self.objective.relaxation is not None, None
+        try:
+            yield
+        finally:
+            self._screening, self._last = False, None
 
     def scaled(self, x: Parameters) -> Parameters:
         """In units of the bounds, 0 to 1."""
@@ -168,7 +182,7 @@ class Search:
             key, prepared, answer = self._last
             if key == u.tobytes() and prepared >= slopes:
                 return answer
-        answer = self.evaluations.values(u, slopes=slopes)
+        answer = self.evaluations.values(u, slopes=slopes, minimize=not self._screening)
         self._last = u.tobytes(), slopes, answer
         if answer.failure:
             self.failures.append(answer.failure)
@@ -177,16 +191,19 @@ class Search:
 
     def _note(self, u: Parameters, loss: float) -> None:
         better = np.isfinite(loss) and (self.best is None or loss < self.best.loss)
+        better = better and not self._screening
         if better:
             self.best = Best(self.evaluations.parameters(u), loss, self.trial)
         judged = float("nan")
         if loss < self.best_of_run[0]:
             self.best_of_run = loss, u
-            if self._patience is not None:
+            if self._patience is not None and not self._screening:
                 judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")
         number = len(self.history) + 1
-        self.history.append(Step(self.trial, number, loss, least, judged))
+        self.history.append(
+            Step(self.trial, number, loss, least, judged, self._screening)
+        )
         self._seen(self.history[-1], bool(better))
         if judged == judged:
             self._wait(judged)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.build import molecule
 from ase.calculators.calculator import InputError
+from lammps_oracle import evaluate_many
 
 from ase_reaxff_jax import JaxReaxFF, read_ffield
 from ase_reaxff_jax.bundled import load
@@ -120,6 +121,31 @@ def test_energies_and_forces_are_those_of_the_calculator():
     assert report.minimized == 0
 
 
+def rattled_water(force_field):
+    images = []
+    for k in range(2):
+        atoms = molecule("H2O")
+        atoms.rattle(0.08, seed=k)
+        atoms.calc = JaxReaxFF(force_field)
+        atoms.get_forces()
+        images.append(atoms)
+    return images
+
+
+@pytest.mark.lammps
+def test_lammps_gives_the_energies_that_a_fit_has_reported(tmp_path):
+    chosen = parameters(["bond H O De_s", "bond H O p_be1"])
+    images = rattled_water(FORCE_FIELD.replace("bond H O De_s", 150.0))
+    data = TrainingSet.from_atoms(images, kinds=["energy", "force"])
+    result = fit("cho", data, chosen, steps=2, out=tmp_path / "fit", progress=False)
+    found = evaluate_many(images, tmp_path / "fit" / "ffield_best")
+    energies = [one.energy for one in found]
+    items = [item for item in result.report.items if item.kind == "energy"]
+    kcal = 23.060547830619026
+    assert [item.name for item in items] == ["H2O_0 - H2O_1"]
+    assert items[0].value == pytest.approx((energies[0] - energies[1]) * kcal, abs=1e-7)
+
+
 @pytest.mark.parametrize(
     "optimizer", ["least-squares", pytest.param("lbfgs", marks=pytest.mark.long)]
 )
@@ -128,13 +154,7 @@ def test_parameters_behind_the_data_are_found_again(optimizer, tmp_path):
     chosen = parameters(names)
     truth = Selection(FORCE_FIELD, chosen)
     target = truth.low + np.array([0.7, 0.35]) * (truth.high - truth.low)
-    images = []
-    for k in range(2):
-        atoms = molecule("H2O")
-        atoms.rattle(0.08, seed=k)
-        atoms.calc = JaxReaxFF(truth.force_field_at(target))
-        atoms.get_forces()
-        images.append(atoms)
+    images = rattled_water(truth.force_field_at(target))
     data = TrainingSet.from_atoms(images, kinds=["energy", "force"])
     out = tmp_path / "fitted"
     result = fit("cho", data, chosen, optimizer=optimizer, out=out, progress=False)

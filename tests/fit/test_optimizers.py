@@ -30,23 +30,30 @@ ITEM = ChargeItem(structure="none", atom=0, reference=0.0, sigma=1.0)
 class Valley(Evaluations):
     """A curved valley in three parameters; beyond `wall` there is no loss."""
 
-    def __init__(self, wall=2.0, kink=()):
+    def __init__(self, wall=2.0, kink=(), relaxation=None):
         self.low, self.width = np.zeros(3), np.ones(3)
         self.asked, self.kink, self.wall = [], list(kink), wall
+        self.minimized = []
         fitted = [SimpleNamespace(name=f"p{k}", address=(2, 1, k)) for k in range(3)]
         self.objective = SimpleNamespace(
             data=SimpleNamespace(items=[ITEM] * 3),
             loss=Loss([ITEM] * 3),
+            relaxation=relaxation,
             selection=SimpleNamespace(parameters=fitted),
         )
         self.validation, self.live, self._record, self._outcome = None, True, None, None
 
-    def values(self, u, *, slopes):
+    def values(self, u, *, slopes, minimize):
         self.asked.append(u)
+        self.minimized.append(minimize)
         if u[0] > self.wall:
             return Answer(np.full(3, np.nan), "torn apart")
+        return Answer(self.residuals(u, minimize=minimize), "")
+
+    def residuals(self, u, *, minimize):
         x, y, z = u
-        return Answer(np.array([x - 0.3, 3 * (y - 0.46 - x**2), 1.2 - z]), "")
+        z += 0.0 if minimize else 0.4
+        return np.array([x - 0.3, 3 * (y - 0.46 - x**2), 1.2 - z])
 
     def jacobian(self, u):
         made = np.array([[1.0, 0, 0], [-6 * u[0], 3, 0], [0, 0, -1]])
@@ -54,8 +61,7 @@ class Valley(Evaluations):
         return made
 
     def gradient(self, u):
-        values = self.values(u, slopes=True).values
-        self.asked.pop()
+        values = self.residuals(u, minimize=self.minimized[-1])
         return 2 * values @ self.jacobian(u)
 
     def validation_loss(self, u):
@@ -81,6 +87,23 @@ def test_every_optimizer_finds_the_minimum_and_keeps_to_the_bounds(name, steps):
     asked = np.array(valley.asked)
     assert asked.min() >= 0.0 and asked.max() <= 1.0
     assert len(search.history) == len(asked)
+
+
+@pytest.mark.parametrize("relaxation", [None, "of some structures"])
+def test_what_is_not_minimised_is_only_searched(relaxation):
+    valley = Valley(relaxation=relaxation)
+    search = found("multi-start", valley, steps=20)
+    quick = np.array([step.screening for step in search.history])
+    assert quick.tolist() == [not minimize for minimize in valley.minimized]
+    if relaxation is None:
+        assert not quick.any()
+        return
+    assert quick.mean() > 0.5 and not quick[0] and not quick[-1]
+    losses = np.array([step.loss for step in search.history])
+    assert losses[quick].min() < losses[~quick].min()  # with z up to 1.4, that is
+    assert search.best.loss == losses[~quick].min()
+    best = np.array([step.best for step in search.history])
+    assert (np.diff(best[quick]) == 0.0).all()
 
 
 @pytest.mark.parametrize("name", ["cma-es", "multi-start", "lbfgs"])
@@ -151,12 +174,17 @@ def test_values_do_not_depend_on_the_sets_that_were_tried_before():
     data, selection = water(), Selection(load("cho"), parameters())
     objective = Objective(load("cho"), data, selection, Loss(data.items))
     evaluations, here = Evaluations(objective), np.full(4, 0.5)
-    first = evaluations.values(here, slopes=False)
+    options = dict(slopes=False, minimize=True)
+    first = evaluations.values(here, **options)
+    given = evaluations.values(here, slopes=False, minimize=False)
+    assert abs(given.values - first.values).max() > 0.1
     there = objective.sample.systems[1].positions
-    evaluations.values(np.array([0.0, 1.0, 0.0, 1.0]), slopes=False)
+    evaluations.values(np.array([0.0, 1.0, 0.0, 1.0]), **options)
     assert abs(objective.sample.systems[1].positions - there).max() > 0.01
-    second = evaluations.values(here, slopes=False)
+    second = evaluations.values(here, **options)
     np.testing.assert_allclose(second.values, first.values, rtol=1e-9)
+    again = evaluations.values(here, slopes=False, minimize=False)
+    np.testing.assert_allclose(again.values, given.values, rtol=1e-9)
 
 
 def test_a_fit_of_which_nothing_has_a_loss_says_why(monkeypatch):

@@ -16,7 +16,7 @@ from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, uncertainty
 from ase_reaxff_jax.fit.covariance import uncertainty_of
 from ase_reaxff_jax.fit.determination import determine
-from ase_reaxff_jax.fit.items import EnergyItem, HeatItem
+from ase_reaxff_jax.fit.items import EnergyItem, ForceItem, HeatItem
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.parameters import Parameter
@@ -41,27 +41,42 @@ def parameters(names, share=0.2):
     return found
 
 
-def waters():
-    """Nine bent and stretched molecules; always as many, so that one program serves."""
+def waters(count=2):
+    """Bent and stretched molecules; two, so that programs of other fits serve."""
     found = {}
-    for k in range(9):
+    for k in range(count):
         atoms = molecule("H2O")
         atoms.rattle(0.08, seed=k)
         found[f"w{k}"] = Structure(name=f"w{k}", atoms=atoms, minimize=False)
     return found
 
 
-def energies():
+def energies(count=2):
     """Their energies relative to the first, as `cho` has them."""
-    structures = waters()
-    results = JaxReaxFF(FORCE_FIELD).evaluate([s.atoms for s in structures.values()])
-    energy = [r["energy"] * 23.060547830619026 for r in results]
+    structures, calc = waters(count), JaxReaxFF(FORCE_FIELD)
+    energy = [
+        calc.get_potential_energy(s.atoms) * 23.060547830619026
+        for s in structures.values()
+    ]
     items = tuple(
         EnergyItem(structures=(f"w{k}", "w0"), coefficients=(1.0, -1.0),
                    reference=energy[k] - energy[0], sigma=0.5)
         for k in range(1, len(energy))
     )  # fmt: skip
     return TrainingSet(structures, items)
+
+
+def energies_and_forces():
+    """More items than parameters, of two molecules."""
+    data, calc = energies(), JaxReaxFF(FORCE_FIELD)
+    forces = tuple(
+        ForceItem(
+            structure=name, atom=atom, component=1, sigma=5.0,
+            reference=calc.get_forces(one.atoms)[atom, 1] * 23.060547830619026,
+        )
+        for name, one in data.structures.items() for atom in range(3)
+    )  # fmt: skip
+    return TrainingSet(data.structures, data.items + forces)
 
 
 def test_the_covariance_of_a_straight_line_is_that_of_the_textbook():
@@ -91,7 +106,7 @@ def test_directions_without_effect_are_named_and_leave_other_errors_alone():
 
 @pytest.mark.long
 def test_errors_are_those_of_fits_to_many_draws_of_noisy_data():
-    data, chosen = energies(), parameters(BOND)
+    data, chosen = energies(9), parameters(BOND)
     selection = Selection(FORCE_FIELD, chosen)
     objective = Objective(FORCE_FIELD, data, selection, Loss(data.items))
     width, exact = selection.high - selection.low, objective.loss.reference.copy()
@@ -155,7 +170,7 @@ def test_what_the_data_do_not_determine_is_said():
     # Two H and one O: what O gains, each H loses half of.
     ratio = direction[names[1]] * width[1] / (direction[names[0]] * width[0])
     assert ratio == pytest.approx(-2.0)
-    # All is sure of the predictions: the mean of nine.
+    # All is sure of the predictions: the mean of the items.
     sure = np.sqrt(found.scale / len(items)) * 2.0
     np.testing.assert_allclose(found.prediction_errors, sure)
     assert found.sensitivity.shares[0].tolist() == [1.0, 1.0, 0.0, 1.0]
@@ -167,14 +182,16 @@ def read(path):
 
 
 def test_a_fit_leaves_tables_in_full_and_pictures(tmp_path):
-    data, chosen, out = energies(), parameters(BOND), tmp_path / "fitted"
+    data, out = energies_and_forces(), tmp_path / "fitted"
+    chosen = parameters(BOND)
     result = fit("cho", data, chosen, steps=3, trials=2, start="random", out=out,
-                 validation=energies(), progress=False)  # fmt: skip
+                 validation=data, progress=False)  # fmt: skip
     items = read(out / "items.csv")
     assert [float(row["value"]) for row in items] == [
         item.value for item in result.report.items
     ]
-    assert [row["name"] for row in items] == [f"w{k} - w0" for k in range(1, 9)]
+    assert [row["name"] for row in items] == [item.name for item in data.items]
+    assert items[0]["name"] == "w1 - w0" and len(items) == 7
     rows = read(out / "parameters.csv")
     assert [row["name"] for row in rows] == BOND
     assert rows[0]["unit"] == "kcal/mol"
@@ -185,7 +202,7 @@ def test_a_fit_leaves_tables_in_full_and_pictures(tmp_path):
             result.uncertainty.standard_errors[k], nan_ok=True
         )
     assert len(read(out / "correlations.csv")) <= 1
-    assert len(read(out / "validation_items.csv")) == 8
+    assert len(read(out / "validation_items.csv")) == 7
     for name in ("parity", "validation_parity", "history", "parameters"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -207,7 +224,9 @@ def test_an_evaluation_writes_its_items_even_without_matplotlib(
 def test_charges_at_a_saddle_point_have_an_energy_and_are_named():
     atoms = molecule("H2O")
     atoms.calc = SinglePointCalculator(atoms, forces=np.zeros((3, 3)))
-    data = TrainingSet.from_atoms([atoms], kinds=["force"])
+    other = molecule("H2")
+    other.calc = SinglePointCalculator(other, forces=np.zeros((2, 3)))
+    data = TrainingSet.from_atoms([atoms, other], kinds=["force"])
     good, bad = load("cho"), load("cho").replace("atom O eta", 0.5)
     assert evaluate(good, data).saddles == ()
     report = evaluate(bad, data)
