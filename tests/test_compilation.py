@@ -7,7 +7,7 @@ import pytest
 from ase.build import bulk
 from small import SMALL, hydronium, moist_methane, rattled
 
-from ase_reaxff_jax import JaxReaxFF, programs
+from ase_reaxff_jax import JaxReaxFF, compilation, programs
 from ase_reaxff_jax.bundled import load
 
 CHO = load("cho")
@@ -73,3 +73,15 @@ def test_growing_lists_compile_once_each_time_and_are_logged(compiled, caplog):
     np.testing.assert_allclose(energies[-1], energies[0], rtol=1e-12)
     calc.get_potential_energy(rattled("H2O"))
     assert compiled() == 0
+
+
+def test_a_compiler_that_does_not_know_the_older_loops_takes_its_own(monkeypatch):
+    compilation.older_loops.cache_clear()
+    monkeypatch.setattr(compilation, "OLDER_LOOPS", {"xla_no_such_option": False})
+    try:
+        assert compilation.older_loops() is None
+        program = compilation.quickly()(lambda x: x + 1)
+        assert program._cache_size() == 0
+        assert int(program(1)) == 2 and program._cache_size() == 1
+    finally:
+        compilation.older_loops.cache_clear()
