@@ -57,7 +57,7 @@ def fit(
         typer.Option(
             "--optimizer",
             "--opt_method",
-            help="auto (least-squares), least-squares, lbfgs, slsqp, trust-constr, "
+            help="auto (multi-start), least-squares, lbfgs, slsqp, trust-constr, "
             "adam, cma-es or multi-start.",
         ),
     ] = "auto",

@@ -70,7 +70,7 @@ def fit(
                       start to random points; before, these are improved by 8, the
                       best 8 by 16 more, the best 3 by 40 more such steps, with all
                       structures as the data has them, which takes less time
-    "auto"            as "least-squares"
+    "auto"            as "multi-start"
     ================  =================================================================
 
     Args:

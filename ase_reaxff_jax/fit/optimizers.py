@@ -45,7 +45,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "cma-es": cma_es,
     "multi-start": multi_start,
 }
-ALIASES = {"l-bfgs-b": "lbfgs", "cma": "cma-es", "auto": "least-squares"}
+ALIASES = {"l-bfgs-b": "lbfgs", "cma": "cma-es", "auto": "multi-start"}
 PACKAGES = {"adam": "optax", "cma-es": "cma"}
 
 

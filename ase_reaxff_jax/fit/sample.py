@@ -32,6 +32,7 @@ SETTINGS = Settings(
     charge_method="stationary", dtype="float64", skin=0.3, bond_skin=0.3,
     neighbors="auto", missing_bonds="ignore", implementation="fused", device=None,
 )  # fmt: skip
+SPARE = 1.5  # room for what lists need when they grow: the next growth compiles again
 RENEWALS = 3  # of the lists for one set of numbers, at most
 
 
@@ -122,7 +123,10 @@ class Sample:
         except CapacityError:
             own = [one.needed for one in listed(engine, systems)]
             needed, had = clusters.together(own), cluster.room
-            cluster.room = {n: max(had[n], capacity.fitting(n, needed[n])) for n in had}
+            cluster.room = {
+                n: capacity.fitting(n, int(SPARE * needed[n])) if needed[n] > k else k
+                for n, k in had.items()
+            }
             grown = [f"{n} {had[n]} -> {k}" for n, k in cluster.room.items()
                      if k > had[n]]  # fmt: skip
             LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))

@@ -57,8 +57,9 @@ def test_a_fit_from_files_improves_the_loss_and_writes_the_force_field(files, ca
     assert code == 0, err
     assert "energy" in out and "a - b" in out
     code, out, err = run(
-        capsys, "fit", *files, "--params", "params", "--out", "fitted", "--steps", 5
-    )
+        capsys, "fit", *files, "--params", "params", "--out", "fitted", "--steps", 5,
+        "--optimizer", "least-squares",
+    )  # fmt: skip
     assert code == 0, err
     assert "wrote fitted" in out
     fitted = read_ffield("fitted/ffield_best")

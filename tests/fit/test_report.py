@@ -184,8 +184,8 @@ def read(path):
 def test_a_fit_leaves_tables_in_full_and_pictures(tmp_path):
     data, out = energies_and_forces(), tmp_path / "fitted"
     chosen = parameters(BOND)
-    result = fit("cho", data, chosen, steps=3, trials=2, start="random", out=out,
-                 validation=data, progress=False)  # fmt: skip
+    result = fit("cho", data, chosen, optimizer="least-squares", steps=3, trials=2,
+                 start="random", out=out, validation=data, progress=False)  # fmt: skip
     items = read(out / "items.csv")
     assert [float(row["value"]) for row in items] == [
         item.value for item in result.report.items

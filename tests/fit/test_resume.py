@@ -20,7 +20,7 @@ from ase_reaxff_jax.md import CheckpointError
 
 pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
 FILES = ("history.csv", "ffield_best", "fit.journal")
-OPTIONS = dict(steps=6, seed=3, progress=False)
+OPTIONS = dict(optimizer="least-squares", steps=6, seed=3, progress=False)
 CHANGED = Selection(load("cho"), parameters())
 OTHER = CHANGED.force_field_at(1.01 * CHANGED.start)
 
@@ -58,6 +58,7 @@ def dying(monkeypatch, evaluation):
         ("least-squares", {"trials": 2, "start": "educated", "steps": 3}),
         ("lbfgs", {"perturb": 0.05}),
         ("cma-es", {"steps": 2, "patience": 3}),
+        ("multi-start", {"steps": 1, "perturb": 0}),
     ],
 )
 def test_an_interrupted_fit_is_resumed_bit_for_bit(
