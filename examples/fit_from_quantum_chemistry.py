@@ -81,9 +81,8 @@ def main(molecules, points, steps, md_steps):
     held = list(data.structures)[2::4]
     sides = [[i for i in data.items if (i.structures[0] in held) == k] for k in (0, 1)]
     training, others = (TrainingSet(data.structures, tuple(items)) for items in sides)
-    chosen, how = list(parameters(load("cho"))), dict(optimizer="least-squares")
-    result = fit("cho", training, chosen, steps=steps, validation=others,
-                 out="fitted", progress=False, **how)  # fmt: skip
+    result = fit("cho", training, list(parameters(load("cho"))), steps=steps,
+                 optimizer="least-squares", validation=others, out="fitted")  # fmt: skip
     made = table("Loss", "", ["training, before", "after", "held out, before", "after"])
     reports = [evaluate("cho", training), result.report,
                evaluate("cho", others), result.validation]  # fmt: skip
