@@ -82,7 +82,7 @@ def main(molecules, points, steps, md_steps):
     sides = [[i for i in data.items if (i.structures[0] in held) == k] for k in (0, 1)]
     training, others = (TrainingSet(data.structures, tuple(items)) for items in sides)
     result = fit("cho", training, list(parameters(load("cho"))), steps=steps,
-                 optimizer="least-squares", validation=others, out="fitted")  # fmt: skip
+                 optimizer="least-squares", validation=others, out="fit")  # fmt: skip
     made = table("Loss", "", ["training, before", "after", "held out, before", "after"])
     reports = [evaluate("cho", training), result.report,
                evaluate("cho", others), result.validation]  # fmt: skip
@@ -93,7 +93,7 @@ def main(molecules, points, steps, md_steps):
     mixed = run(mixture(["CH3OH", "H2O"] * 3, 4.0), JaxReaxFF(result.force_field),
                 ensemble="nvt-csvr", steps=md_steps, timestep_fs=0.2, overwrite=True,
                 temperature_K=500.0, picture="fit_from_qm.png")  # fmt: skip
-    console().print(species_table(mixed), "wrote fit_from_qm.png, fitted/parity.png")
+    console().print(species_table(mixed), "wrote fit_from_qm.png, fit/parity.png")
 
 
 if __name__ == "__main__":
