@@ -179,6 +179,7 @@ class Lists:
             reach=self.reach(species),
             skin=self.settings.skin,
             capacity=capacity,
+            search=self.settings.neighbor_search,
         )
 
     def build_topology(

@@ -13,15 +13,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import vesin
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.capacity import columns_of, fitting
+from ase_reaxff_jax.pair_search import SEARCHES, pseudo_inverse
 from ase_reaxff_jax.units import FAR_AWAY
 
 LISTS = ("images", "width", "close", "hydrogen")
-MOST_BOXES = 50_000
 
 
 class Neighbors(eqx.Module):
@@ -114,7 +113,7 @@ def moved_too_far(
     least stretch is bounded by 1 - |F - 1|. Works in NumPy and in jax alike.
     """
     xp: Any = np if isinstance(positions, np.ndarray) else jnp
-    strain = _pseudo_inverse(reference_cell, xp) @ (cell - reference_cell)
+    strain = pseudo_inverse(reference_cell, xp) @ (cell - reference_cell)
     moved = positions - reference - reference @ strain
     u = xp.sqrt(xp.max(xp.sum(moved**2, axis=-1)))
     stretch = 1.0 - xp.sqrt(xp.sum(strain**2))
@@ -170,12 +169,6 @@ def from_bits(bits, dtype) -> Float[np.ndarray, "..."]:
     return numbers[..., 0] if dtype.itemsize > bits.itemsize else numbers
 
 
-def _pseudo_inverse(cell, xp: Any):
-    """Inverse on the space that the cell vectors span; some of them may be zero."""
-    gram = cell @ cell.T
-    return cell.T @ xp.linalg.inv(gram + xp.diag(xp.where(xp.diag(gram) > 0, 0.0, 1.0)))
-
-
 def build(
     *,
     positions: Float[np.ndarray, "atoms 3"],
@@ -185,6 +178,7 @@ def build(
     reach: Reach,
     skin: float,
     capacity: dict[str, int] | None = None,
+    search: str = "vesin",
 ) -> tuple[Neighbors, Nearest | None]:
     """Lists at these positions, on the host, and the closest pair.
 
@@ -197,10 +191,12 @@ def build(
         skin: Å that each list reaches farther.
         capacity: Room in each list, by name, where it is decided already; a list that
             is longer is cut, and `needed` tells.
+        search: What finds the pairs, of `pair_search.SEARCHES`.
     """
     exact, box = positions.astype(np.float64), cell.astype(np.float64)
-    wrap = -np.floor(exact[:count] @ _pseudo_inverse(box, np)).astype(np.int32)
-    pairs = _pairs(exact[:count] + wrap @ box, box, max(reach) + skin)
+    wrap = -np.floor(exact[:count] @ pseudo_inverse(box, np)).astype(np.int32)
+    inside = exact[:count] + wrap @ box
+    pairs = _pairs(inside, box, max(reach) + skin, search)
     far = _balanced(pairs.within(reach.far + skin))
     close = pairs.within(reach.close + skin)
     hydrogen = _hydrogens_first(pairs.within(reach.hydrogen + skin), role)
@@ -268,38 +264,21 @@ class _Pairs(NamedTuple):
 
 
 def _pairs(
-    positions: Float[np.ndarray, "count 3"], cell: Float[np.ndarray, "3 3"], cutoff
+    positions: Float[np.ndarray, "count 3"],
+    cell: Float[np.ndarray, "3 3"],
+    cutoff: float,
+    search: str,
 ) -> _Pairs:
-    """All pairs of atoms inside the cell, from `vesin`."""
-    radius = _search_radius(positions, cell, cutoff)
-    search = vesin.NeighborList(cutoff=radius, full_list=False)
-    periodic = cell.any(axis=1)
-    i, j, shift, r = search.compute(positions, cell, periodic, "ijSd", copy=False)
-    if radius > cutoff:
-        near = r <= cutoff
+    """All pairs of atoms inside the cell."""
+    i, j, shift, r = SEARCHES[search](positions, cell, cutoff)
+    near = r <= cutoff
+    if not near.all():
         i, j, shift, r = i[near], j[near], shift[near], r[near]
     most = np.abs(shift).max(axis=0, initial=0)
     b, c = (2 * most + 1)[1:]
     x, y, z = (shift[:, axis] + most[axis] for axis in range(3))
     code = (x * b + y) * c + z
     return _Pairs(i.astype(np.int32), j.astype(np.int32), code, r.copy(), most)
-
-
-def _search_radius(positions, cell, cutoff: float) -> float:
-    """The cutoff, widened where atoms are thinly spread over a vast space.
-
-    vesin 0.6 sorts atoms into boxes as wide as the cutoff and ends the whole process
-    where there are too many of them in one or two directions.
-    """
-    periodic = cell.any(axis=1)
-    inverse = _pseudo_inverse(cell, np)
-    free = np.ptp(positions @ (np.eye(3) - inverse @ cell), axis=0)
-    free = np.linalg.norm(free) if periodic.any() else free
-    height = 1.0 / np.linalg.norm(np.where(periodic, inverse, np.eye(3)), axis=0)
-    extent = np.where(periodic, height, free)
-    while np.prod(np.maximum(extent / cutoff, 1.0)) > MOST_BOXES:
-        cutoff *= 2.0
-    return cutoff
 
 
 def _shifts(code: Int[np.ndarray, " n"], most) -> Int[np.ndarray, "n 3"]:

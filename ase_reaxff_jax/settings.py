@@ -8,13 +8,14 @@ import numpy as np
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.pair_search import SEARCHES
 from ase_reaxff_jax.precision import DTYPES
 
 CHOICES = {
     "charge_model": ("eem", "fixed"),
     "charge_method": ("auto", "direct", "stationary", "iterative"),
     "dtype": tuple(DTYPES),
-    "neighbors": ("auto", "vesin"),
+    "neighbors": ("auto", *SEARCHES),
     "missing_bonds": ("error", "ignore"),
     "implementation": ("fused", "reference"),
 }
@@ -35,7 +36,7 @@ class Settings:
     dtype: Any
     skin: Any  # Å
     bond_skin: Any  # Å
-    neighbors: Any  # of the lists that there are, "auto" takes the one
+    neighbors: Any
     missing_bonds: Any
     implementation: Any
     device: Any
@@ -78,6 +79,11 @@ class Settings:
     def _check_positive(name, value) -> None:
         if not _is_number(value) or not value > 0 or not np.isfinite(value):
             raise InputError(f"{name} must be a positive number, not {value!r}")
+
+    @property
+    def neighbor_search(self) -> str:
+        """What finds the neighbours."""
+        return "vesin" if self.neighbors == "auto" else self.neighbors
 
     def array(self, values) -> np.ndarray:
         """Floating-point values in the chosen precision; others as they are."""

@@ -88,6 +88,12 @@ def test_no_structures_give_no_results():
     assert JaxReaxFF("cho").evaluate([]) == []
 
 
+@pytest.mark.parametrize("name", ["triclinic", "slab"])
+def test_the_search_for_neighbours_does_not_matter(name):
+    searches = (JaxReaxFF("cho", neighbors=n) for n in ("vesin", "jax-md"))
+    assert_same(SMALL[name], *searches, tolerance=1e-10)
+
+
 def test_the_skin_does_not_matter():
     atoms = amorphous("C H O", 14)
     wide = JaxReaxFF("cho", skin=0.2, bond_skin=0.6)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ase.calculators.calculator import InputError
 from scipy.spatial.transform import Rotation
 
 from ase_reaxff_jax import neighbors as nb
@@ -85,11 +86,15 @@ def far_pairs(neighbors):
     return i, neighbors.far.ravel()
 
 
-@pytest.mark.parametrize("periodic", PERIODICITIES)
+SEARCHED = [(periodic, "vesin") for periodic in PERIODICITIES]
+SEARCHED += [((True, True, True), "jax-md"), ((False, True, False), "jax-md")]
+
+
+@pytest.mark.parametrize(("periodic", "search"), SEARCHED)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_pair_and_image_is_found_once(periodic, seed):
+def test_every_pair_and_image_is_found_once(periodic, search, seed):
     positions, cell, role = structure(seed, periodic)
-    neighbors, nearest = build(positions, cell, role)
+    neighbors, nearest = build(positions, cell, role, search=search)
     for lists, reach in (
         (far_pairs(neighbors), REACH.far),
         ((neighbors.close_i, neighbors.close_j), REACH.close),
@@ -109,6 +114,12 @@ def test_every_pair_and_image_is_found_once(periodic, seed):
     assert r == pytest.approx(
         min(np.linalg.norm(p[2:]) for p in brute_force(positions, cell, 6.0)), abs=1e-9
     )
+
+
+def test_too_many_atoms_for_a_quadratic_search_are_refused():
+    positions = np.random.default_rng(0).uniform(0, 60, (2001, 3))
+    with pytest.raises(InputError, match=r"all 2001 atoms .* neighbors='vesin'"):
+        build(positions, np.zeros((3, 3)), np.zeros(2001, int), search="jax-md")
 
 
 @pytest.mark.parametrize("edge", [1.7, 2.6, 12.0])
