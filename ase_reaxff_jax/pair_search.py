@@ -71,14 +71,14 @@ def by_jax_md(positions: Positions, cell: Cell, cutoff: float):
             f"neighbors='jax-md' compares all {len(positions)} atoms with all, which "
             f"takes too much memory above {MOST_ATOMS}; take neighbors='vesin'"
         )
-    periodic = cell.any(axis=1)
+    periodic = np.asarray(cell.any(axis=1))
     # Axes without periodicity need a vector that is independent of the others.
     box = cell.copy()
     box[~periodic] = np.linalg.svd(cell)[2][periodic.sum() :]
     # Its sums of indices mix types of integers, of which jax warns.
     quiet = warnings.catch_warnings(action="ignore", category=FutureWarning)
     with scope("float64"), jax.numpy_rank_promotion("allow"), quiet:
-        search = _search_of(tuple(bool(x) for x in periodic), cutoff)
+        search = _search_of(tuple(map(bool, periodic)), cutoff)
         i, j, shift = search(positions, box.T)
     vectors = positions[j] + shift @ cell - positions[i]
     return i, j, shift, np.linalg.norm(vectors, axis=1)
