@@ -270,7 +270,7 @@ def _pairs(
     search: str,
 ) -> _Pairs:
     """All pairs of atoms inside the cell."""
-    i, j, shift, r = SEARCHES[search](positions, cell, cutoff)
+    i, j, shift, r, owner = SEARCHES[search](positions, cell, cutoff)
     near = r <= cutoff
     if not near.all():
         i, j, shift, r = i[near], j[near], shift[near], r[near]
@@ -278,7 +278,9 @@ def _pairs(
     b, c = (2 * most + 1)[1:]
     x, y, z = (shift[:, axis] + most[axis] for axis in range(3))
     code = (x * b + y) * c + z
-    return _Pairs(i.astype(np.int32), j.astype(np.int32), code, r.copy(), most)
+    pairs = _Pairs(i.astype(np.int32), j.astype(np.int32), code, r.copy(), most)
+    del owner  # copies are made: the memory of the arrays may go
+    return pairs
 
 
 def _shifts(code: Int[np.ndarray, " n"], most) -> Int[np.ndarray, "n 3"]:

@@ -1,21 +1,20 @@
 """What finds all pairs of atoms within a distance, each once, with every image.
 
 Each search takes positions inside the cell, the cell (rows are lattice vectors, zero
-along axes without periodicity) and a distance, all in Å, and returns arrays: atoms i
-and j, the lattice vectors (n, 3) that are added to j, and distances. Pairs that are
-farther apart may be among them.
+along axes without periodicity) and a distance, all in Å. Pairs that are farther apart
+may be among those that it finds.
 """
 
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import vesin
 from ase.calculators.calculator import InputError
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ase_reaxff_jax.precision import scope
 
@@ -26,18 +25,29 @@ Positions = Float[np.ndarray, "count 3"]
 Cell = Float[np.ndarray, "3 3"]
 
 
+class Found(NamedTuple):
+    """Pairs, each once."""
+
+    i: Int[np.ndarray, " pairs"]
+    j: Int[np.ndarray, " pairs"]
+    shift: Int[np.ndarray, "pairs 3"]  # lattice vectors that are added to j
+    r: Float[np.ndarray, " pairs"]  # Å
+    owner: Any  # of the arrays' memory: they are good for as long as it lives
+
+
 def pseudo_inverse(cell, xp: Any):
     """Inverse on the space that the cell vectors span; some of them may be zero."""
     gram = cell @ cell.T
     return cell.T @ xp.linalg.inv(gram + xp.diag(xp.where(xp.diag(gram) > 0, 0.0, 1.0)))
 
 
-def by_vesin(positions: Positions, cell: Cell, cutoff: float):
+def by_vesin(positions: Positions, cell: Cell, cutoff: float) -> Found:
     """Pairs from vesin, a library on the host; its time is linear in the atoms."""
     radius = _search_radius(positions, cell, cutoff)
     search = vesin.NeighborList(cutoff=radius, full_list=False)
     periodic = cell.any(axis=1)
-    return search.compute(positions, cell, periodic, "ijSd", copy=False)
+    i, j, shift, r = search.compute(positions, cell, periodic, "ijSd", copy=False)
+    return Found(i, j, shift, r, owner=search)
 
 
 def _search_radius(positions, cell, cutoff: float) -> float:
@@ -57,7 +67,7 @@ def _search_radius(positions, cell, cutoff: float) -> float:
     return cutoff
 
 
-def by_jax_md(positions: Positions, cell: Cell, cutoff: float):
+def by_jax_md(positions: Positions, cell: Cell, cutoff: float) -> Found:
     """Pairs from jax-md, on the device; its time is quadratic in the atoms.
 
     Its lists of many images are taken: those of `jax_md.partition` know the nearest
@@ -81,7 +91,7 @@ def by_jax_md(positions: Positions, cell: Cell, cutoff: float):
         search = _search_of(tuple(map(bool, periodic)), cutoff)
         i, j, shift = search(positions, box.T)
     vectors = positions[j] + shift @ cell - positions[i]
-    return i, j, shift, np.linalg.norm(vectors, axis=1)
+    return Found(i, j, shift, np.linalg.norm(vectors, axis=1), owner=None)
 
 
 @lru_cache(maxsize=8)

@@ -237,6 +237,13 @@ def test_a_bad_line_is_an_error_that_tells_its_number(text, message, tmp_path):
         read(tmp_path, text, format="reaxff-geo")
 
 
+def test_rounding_leaves_no_negative_zero(tmp_path):
+    ase.io.write(tmp_path / "a.bgf", Atoms("H", [[-1e-9, 1.0, -2.0]]))
+    (atom,) = [line for line in (tmp_path / "a.bgf").read_text().splitlines()
+               if line.startswith("HETATM")]  # fmt: skip
+    assert atom.split()[3:6] == ["0.00000", "1.00000", "-2.00000"]
+
+
 def test_a_file_is_written_as_it_was_read(tmp_path):
     for text in (SILANE, COBALT):
         atoms = read(tmp_path, text)

@@ -28,7 +28,7 @@ class Column:
     def written(self, value: Any) -> str:
         """The text; ValueError where it is wider than the field."""
         if self.kind == "f":
-            text = f"{value:{self.width}.{self.decimals}f}"
+            text = f"{value:z{self.width}.{self.decimals}f}"  # no -0.000
         elif self.kind in "ad":
             text = f"{value + (self.kind == 'a'):{self.width}d}"
         else:
