@@ -57,7 +57,7 @@ class JaxReaxFF(Calculator):
             are reused while no atom has moved more than half of it.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.
         neighbors: What finds the neighbours: "vesin", a library on the host; "jax-md",
-            on the device, for up to 2000 atoms; "auto", always vesin, which is faster.
+            on the device, for up to 2000 atoms; "auto", at present always vesin.
         missing_bonds: "error" refuses structures in which two elements without a
             bond row come within 5 Å; "ignore" gives such pairs no bond.
         implementation: "fused" (fast) or "reference" (plain form of the non-bonded

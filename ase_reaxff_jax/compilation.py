@@ -1,7 +1,7 @@
 """How programs are compiled: to run fast, or to be ready soon.
 
 XLA has two ways to write loops for a CPU. Its newer one makes programs of this package
-run in four fifths of the time, but takes half as long again to compile: of use where
+run in four fifths of the time, but takes two thirds longer to compile: of use where
 many steps are computed by one program, and a loss where a program runs a few hundred
 times for a millisecond each.
 """
