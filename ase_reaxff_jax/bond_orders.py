@@ -17,7 +17,14 @@ from jaxtyping import Array, Bool, Float, Int
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.mixing import AtomParameters, BondParameters, GeneralParameters
 from ase_reaxff_jax.topology import Bonds
-from ase_reaxff_jax.units import BOND_CUTOFF, NEGLIGIBLE_ORDER, NO_CORRECTION
+from ase_reaxff_jax.units import (
+    BODY_ORDER,
+    BOND_CUTOFF,
+    NEGLIGIBLE_ORDER,
+    NO_CORRECTION,
+)
+
+GROWTH = 16.0  # of likely orders over present ones: what 0.3 Å make of a weak bond
 
 
 class BondOrders(eqx.Module):
@@ -143,6 +150,24 @@ def order_bound(
     excess = 1.0 / (jnp.e * jnp.maximum(general.p_boc1, 0.5))
     bonded = raw.total + raw.sigma + raw.pi + raw.pipi != 0
     return jnp.where(bonded, jnp.maximum(raw.total, 1e-12) / (1.0 - excess), 0.0)
+
+
+def likely_orders(
+    bond: BondParameters,
+    atom: AtomParameters,
+    general: GeneralParameters,
+    *,
+    species: Int[Array, " atoms"],
+    bonds: Bonds,
+    r: Float[Array, " bonds"],
+) -> Float[Array, " bonds"]:
+    """Orders that the bonds are not likely to exceed soon.
+
+    Where atoms have many neighbours, those keep the weaker bonds far below the bound of
+    `order_bound`, which holds for every way that the atoms could move.
+    """
+    orders = bond_orders(bond, atom, general, species=species, bonds=bonds, r=r)
+    return jnp.maximum(GROWTH * orders.total, BODY_ORDER)
 
 
 def bond_reach(

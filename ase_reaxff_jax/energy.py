@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax import nonbonded
 from ase_reaxff_jax.bond_orders import BondOrders, bond_orders
+from ase_reaxff_jax.charges.equilibrium import Start
 from ase_reaxff_jax.coordination import Coordination, coordination
 from ase_reaxff_jax.geometry import BondVectors, bond_vectors
 from ase_reaxff_jax.mixing import Parameters
@@ -173,8 +174,16 @@ def terms(
 ) -> Terms:
     """Energies of all interactions of a structure, kcal/mol."""
     through_bonds, orders = bonded(parameters, system, neighbors, topology, options)
-    pairs, _ = nonbonded.pair_energies(parameters, system, neighbors, options, guess)
+    start = Start(guess, topology.inverse)
+    pairs, _ = nonbonded.pair_energies(parameters, system, neighbors, options, start)
     return Terms(through_bonds, pairs, orders)
+
+
+class Found(eqx.Module):
+    """What is found along with the energy, without derivatives."""
+
+    solution: nonbonded.Solution
+    covered: Bool[Array, ""]  # if not, bonds have grown so that lists lack interactions
 
 
 def total_energy(
@@ -184,22 +193,23 @@ def total_energy(
     topology: Topology,
     options: Options,
     guess: Float[Array, "2 atoms"],
-) -> tuple[Float[Array, ""], nonbonded.Solution]:
-    """The energy of a structure, kcal/mol, and its charges; NaN if a list is cut short.
+) -> tuple[Float[Array, ""], Found]:
+    """The energy of a structure, kcal/mol; NaN if a list is cut short.
 
     `guess` is where the iterative solution of the charge equations starts: charges and
     adjoint vector (e); with the charge model "fixed" it has the charges themselves.
     """
-    through_bonds, _ = bonded(
+    through_bonds, orders = bonded(
         parameters, system, neighbors, topology, options,
         summed=options.implementation == "fused",
     )  # fmt: skip
     pairs, solution = nonbonded.non_bonded_energy(
-        parameters, system, neighbors, options, guess
+        parameters, system, neighbors, options, Start(guess, topology.inverse)
     )
     complete = ~(neighbors.overflow | topology.overflow)
     # A product and not a selection: the forces must not be numbers either.
-    return (through_bonds.total() + pairs) * jnp.where(complete, 1.0, jnp.nan), solution
+    energy = (through_bonds.total() + pairs) * jnp.where(complete, 1.0, jnp.nan)
+    return energy, Found(solution, topology.bonds.cover(orders.total))
 
 
 @jax.jit

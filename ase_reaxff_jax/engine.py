@@ -25,12 +25,11 @@ from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.options import Options, form_of
 from ase_reaxff_jax.precision import REACHABLE, scope
-from ase_reaxff_jax.settings import Settings
+from ase_reaxff_jax.settings import DIRECT_LIMIT, Settings
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
-DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
 BATCH_LIMIT = 64  # structures in one program
 
 
@@ -75,11 +74,7 @@ class Engine:
 
     def options(self, atoms: int) -> Options:
         """Static options for a (padded) number of atoms."""
-        method: Any = self.settings.charge_method
-        if method == "auto":
-            method = "direct" if atoms <= DIRECT_LIMIT else "iterative"
-        elif method == "stationary" and atoms > DIRECT_LIMIT:
-            method = "iterative"
+        method: Any = self.settings.charge_solver(atoms)
         return Options(
             **self.form,
             charge_model=self.settings.charge_model,
@@ -135,13 +130,27 @@ class Engine:
             guess = self._guess(atoms, system, entry)
             options = self.options(len(system.mask))
             with report.memory(len(atoms), entry.room):
-                result = programs.evaluate(*self._arguments(system, entry), guess,
-                                           options=options)  # fmt: skip
-                result = jax.device_get(result)
+                result = jax.device_get(
+                    self._derivatives(system, entry, guess, options)
+                )
         report.check(atoms, result, entry.neighbors, options)
         solution = np.stack([result.solution.charges, result.solution.adjoint])
         entry.history.add(np.asarray(system.positions), solution)
         return self.evaluation_of(atoms, result)
+
+    def _derivatives(self, system: System, entry: Entry, guess, options: Options):
+        """From lists that cover this geometry."""
+
+        def found():
+            return programs.evaluate(
+                *self._arguments(system, entry), guess, options=options
+            )
+
+        result = found()
+        if not result.covered:
+            self.lists.renew_topology(entry, system)
+            result = found()
+        return result
 
     def _arguments(
         self, system: System, entry: Entry
@@ -233,8 +242,15 @@ class Engine:
             entry = self.lists.of(atoms, system)
             guess = self._guess(atoms, system, entry)
             options = self.options(len(system.mask))
-            result = programs.by_term(*self._arguments(system, entry), guess,
-                                      options=options)  # fmt: skip
+
+            def found():
+                arguments = *self._arguments(system, entry), guess
+                return programs.by_term(*arguments, options=options)
+
+            result = found()
+            if not entry.topology.bonds.cover(result.orders.total):
+                self.lists.renew_topology(entry, system)
+                result = found()
             return system, entry, jax.device_get(result)
 
     def energy_terms(self, atoms: Atoms) -> dict[str, float]:
@@ -271,11 +287,11 @@ class Engine:
             entry = self.lists.of(atoms, system)
             guess = self._guess(atoms, system, entry)
             options = self.options(len(system.mask))
-            arguments = self._arguments(system, entry)
             with report.memory(count, entry.room):
-                result = programs.evaluate(*arguments, guess, options=options)
+                result = self._derivatives(system, entry, guess, options)
                 report.check(atoms, jax.device_get(result), entry.neighbors, options)
-                matrix = programs.hessian(*arguments, guess, options=options)
+                arguments = *self._arguments(system, entry), guess
+                matrix = programs.hessian(*arguments, options=options)
         matrix = np.asarray(matrix, np.float64)[:count, :, :count, :]
         matrix = matrix.reshape(3 * count, 3 * count) * KCAL_PER_MOL
         report.check_hessian(matrix, self.settings.dtype)

@@ -92,11 +92,11 @@ def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
         guess = jnp.zeros((2, len(R)), dtype)
         if options.charge_model == "fixed":
             guess = guess.at[0].set(jnp.asarray(structure.charges, dtype))
-        energy, solution = total_energy(
+        energy, found = total_energy(
             parameters, system, neighbor.neighbors, neighbor.topology, form, guess
         )
         fixed = jax.lax.stop_gradient((system, neighbor, current))
-        usable = solution.converged & _covered(structure, *fixed)
+        usable = found.solution.converged & _covered(structure, *fixed)
         # A product and not a selection: the forces must not be numbers either.
         return energy * KCAL_PER_MOL * jnp.where(usable, 1.0, jnp.nan)
 

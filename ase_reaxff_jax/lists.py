@@ -8,7 +8,7 @@ within the skin costs time at each step).
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -45,6 +45,7 @@ class Entry:
     positions: Float[np.ndarray, "atoms 3"]  # at which the topology was made, Å
     cell: Float[np.ndarray, "3 3"]
     room: dict[str, int]  # in each list; shared by all structures of the size
+    generous: bool = False  # the topology holds whatever bonds may become
     history: ChargeHistory = field(default_factory=ChargeHistory)
 
     @property
@@ -124,18 +125,34 @@ class Lists:
             for entry, (atoms, system) in zip(entries, batch, strict=True)
         ]
 
-    def made(self, atoms: Atoms, system: System, room: dict[str, int]) -> Entry:
+    def made(
+        self,
+        atoms: Atoms,
+        system: System,
+        room: dict[str, int],
+        *,
+        generous: bool = False,
+    ) -> Entry:
         """New lists, at least as roomy as those of earlier structures of the size."""
         host = self._neighbors(atoms, system, room)
         neighbors = jax.device_put(host)
-        topology = self._topology(host, neighbors, system, room)
+        topology = self._topology(host, neighbors, system, room, generous)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         key = self._key(atoms, system)
-        return Entry(key, neighbors, topology, host, positions, cell, room)
+        return Entry(key, neighbors, topology, host, positions, cell, room, generous)
 
-    def renew_topology(self, entry: Entry, system: System) -> None:
-        """The topology of an entry made anew, at the geometry of the system."""
-        entry.topology = self._topology(entry.host, entry.neighbors, system, entry.room)
+    def renew_topology(
+        self, entry: Entry, system: System, *, generous: bool = False
+    ) -> None:
+        """The topology of an entry made anew, at the geometry of the system.
+
+        It covers all orders that bonds can come to have while atoms move less than the
+        skin allows if it is `generous`; else those that are likely, see `Bonds.cover`.
+        """
+        entry.topology = self._topology(
+            entry.host, entry.neighbors, system, entry.room, generous
+        )
+        entry.generous = generous
         entry.positions = np.asarray(system.positions)
         entry.cell = np.asarray(system.cell)
 
@@ -183,7 +200,7 @@ class Lists:
         )
 
     def build_topology(
-        self, bound, images, host: nb.Neighbors, species, capacity=None
+        self, bound, images, host: nb.Neighbors, species, capacity=None, allowed=None
     ) -> Topology:
         """Topology on the host from the bounds of the close pairs' orders."""
         return build(
@@ -197,6 +214,7 @@ class Lists:
             rows=self.rows,
             skin=self.settings.bond_skin,
             capacity=capacity,
+            allowed=allowed,
         )
 
     def _neighbors(
@@ -230,15 +248,27 @@ class Lists:
         neighbors: nb.Neighbors,
         system: System,
         room: dict[str, int],
+        generous: bool,
     ) -> Topology:
         skin = np.asarray(self.settings.bond_skin, system.positions.dtype)
-        bound, images = programs.order_bounds(self.parameters, system, neighbors, skin)
-        bound, images = np.asarray(bound), np.asarray(images)
-        topology = self.build_topology(bound, images, host, system.species, room)
+        bound, likely, images = map(np.asarray, programs.order_limits(
+            self.parameters, system, neighbors, skin
+        ))  # fmt: skip
+        allowed = bound if generous else likely
+
+        def made(capacity):
+            return self.build_topology(
+                bound, images, host, system.species, capacity, allowed
+            )
+
+        topology = made(room)
         if larger := self._larger(system, topology, room):
-            topology = self.build_topology(bound, images, host, system.species, larger)
+            topology = made(larger)
             self._check_complete(topology)
         room |= topology.capacity
+        if self.settings.charge_solver(len(system.mask)) == "iterative":
+            inverse = programs.approximate_inverse(self.parameters, system, neighbors)
+            topology = replace(topology, inverse=inverse)
         return jax.device_put(topology)
 
     def _larger(self, system: System, made, room: dict) -> dict[str, int] | None:

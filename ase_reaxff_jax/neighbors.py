@@ -21,6 +21,7 @@ from ase_reaxff_jax.pair_search import SEARCHES, pseudo_inverse
 from ase_reaxff_jax.units import FAR_AWAY
 
 LISTS = ("images", "width", "close", "hydrogen")
+CLUSTER, MEMBERS = 3.0, 12  # radius in Å, and how many of the nearest count
 
 
 class Neighbors(eqx.Module):
@@ -36,6 +37,7 @@ class Neighbors(eqx.Module):
     close_j: Int[AnyArray, " close"]
     hydrogen_i: Int[AnyArray, " hydrogen"]  # every hydrogen with every acceptor image
     hydrogen_k: Int[AnyArray, " hydrogen"]
+    cluster: Int[AnyArray, "atoms members"]  # nearest images of atoms with lower number
     reference_positions: Float[AnyArray, "atoms 3"]  # where the lists were made, Å
     reference_cell: Float[AnyArray, "3 3"]
     needed: dict[str, Int[AnyArray, ""]]  # more than the capacity means overflow
@@ -200,8 +202,10 @@ def build(
     far = _balanced(pairs.within(reach.far + skin))
     close = pairs.within(reach.close + skin)
     hydrogen = _hydrogens_first(pairs.within(reach.hydrogen + skin), role)
+    cluster, place = _clusters(pairs.within(CLUSTER), count)
 
-    number, source, code = _images((far, close, hydrogen), len(positions), count)
+    lists = far, close, hydrogen, cluster
+    number, source, code = _images(lists, len(positions), count)
     row, column, width = columns_of(far.i, count)
     found = (len(source), width, len(close.i), len(hydrogen.i))
     needed = dict(zip(LISTS, found, strict=True))
@@ -216,6 +220,8 @@ def build(
     rows = np.full((len(positions), room["width"]), room["images"], np.int32)
     kept = column < room["width"]
     rows[far.i[row][kept], column[kept]] = image(far)[row][kept]
+    around = np.full((len(positions), MEMBERS), room["images"], np.int32)
+    around[cluster.i, place] = image(cluster)
     made = Neighbors(
         source=_padded(source, room["images"]),
         shift=_padded(shift, room["images"]),
@@ -224,6 +230,7 @@ def build(
         close_j=_padded(image(close), room["close"], room["images"]),
         hydrogen_i=_padded(hydrogen.i, room["hydrogen"]),
         hydrogen_k=_padded(image(hydrogen), room["hydrogen"], room["images"]),
+        cluster=around,
         reference_positions=positions.copy(),
         reference_cell=cell.copy(),
         needed={name: np.asarray(value, np.int32) for name, value in needed.items()},
@@ -302,6 +309,18 @@ def _hydrogens_first(pairs: _Pairs, role: Int[np.ndarray, " count"]) -> _Pairs:
     forwards, backwards = (first == 1) & (second == 2), (first == 2) & (second == 1)
     either = forwards | backwards
     return pairs.take(either).turned(backwards[either])
+
+
+def _clusters(pairs: _Pairs, count: int) -> tuple[_Pairs, Int[np.ndarray, " n"]]:
+    """Pairs seen from the atom with the higher number, and their places in its row.
+
+    A row has the nearest ones only: no result depends on what it lacks.
+    """
+    pairs = pairs.turned(pairs.i < pairs.j).take(pairs.i != pairs.j)
+    pairs = pairs.take(np.argsort(pairs.r, kind="stable"))
+    order, column, _ = columns_of(pairs.i, count)
+    kept = column < MEMBERS
+    return pairs.take(order[kept]), column[kept]
 
 
 def _images(

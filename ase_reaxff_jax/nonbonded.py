@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 from ase_reaxff_jax.charges.eem import ChargeEquations, solver_of
 from ase_reaxff_jax.charges.equilibrium import (
     Solution,
+    Start,
     charges_of,
     equations_of,
     solution_of,
@@ -51,13 +52,13 @@ def pair_energies(
     system: System,
     neighbors: Neighbors,
     options: Options,
-    guess: Float[Array, "2 atoms"],
+    start: Start,
 ) -> tuple[PairEnergies, Solution]:
     """The energy of every pair, and of charging every atom; plainly differentiable."""
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
     equations = equations_of(parameters, images, pairs, system.mask)
-    solved, _ = charges_of(equations, system.total_charge, options, guess)
+    solved, _ = charges_of(equations, system.total_charge, options, start)
     q = solved.x if options.charge_response else jax.lax.stop_gradient(solved.x)
     charging = charge_energy(parameters.atom, species=system.species, charges=q)
     return PairEnergies(
@@ -72,29 +73,25 @@ def non_bonded_energy(
     system: System,
     neighbors: Neighbors,
     options: Options,
-    guess: Float[Array, "2 atoms"],
+    start: Start,
 ) -> tuple[Float[Array, ""], Solution]:
-    """Sum of all non-bonded energies, kcal/mol, and the charges.
-
-    `guess` has charges and adjoint vector to start an iterative solution from, or the
-    charges themselves where the charge model is "fixed".
-    """
+    """Sum of all non-bonded energies, kcal/mol, and the charges."""
     if options.implementation == "reference":
         energies, solution = pair_energies(
-            parameters, system, neighbors, options, guess
+            parameters, system, neighbors, options, start
         )
         parts = [jnp.sum(part) for part in jax.tree.leaves(energies)]
         return jnp.sum(jnp.stack(parts)), solution
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
     state = (images, system.total_charge)
-    return _energy(options, parameters, state, pairs, system.mask, guess)
+    return _energy(options, parameters, state, pairs, system.mask, start)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _energy(options: Options, parameters, state, pairs, mask, guess):
+def _energy(options: Options, parameters, state, pairs, mask, start):
     images, _ = state
-    parts, solved, _ = _solved(options, parameters, state, pairs, mask, guess)
+    parts, solved, _ = _solved(options, parameters, state, pairs, mask, start)
     van_der_waals = alone(
         partial(_van_der_waals_sum, options), parameters, images, pairs
     )
@@ -104,14 +101,14 @@ def _energy(options: Options, parameters, state, pairs, mask, guess):
 
 @partial(_energy.defjvp, symbolic_zeros=True)
 def _energy_jvp(options, primals, tangents):
-    parameters, state, pairs, mask, guess = primals
-    parts, solved, scale = _solved(options, parameters, state, pairs, mask, guess)
+    parameters, state, pairs, mask, start = primals
+    parts, solved, scale = _solved(options, parameters, state, pairs, mask, start)
     response = None
     adjoint, nu = jnp.zeros_like(solved.x), jnp.zeros_like(solved.mu)
     if options.charge_model == "eem" and options.charge_response:
         excess = (COULOMB / KCAL_PER_EV - COULOMB_CHARGES) * parts.potential
-        solve = solver_of(parts.equations, options)
-        response = solve(excess, jnp.zeros_like(state[1]), scale, guess[1])
+        solve = solver_of(parts.equations, options, start.inverse)
+        response = solve(excess, jnp.zeros_like(state[1]), scale, start.guess[1])
         adjoint, nu = response.x, response.mu - solved.mu
 
     def at_fixed_charges(parameters, state):
@@ -152,11 +149,11 @@ def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
     return jnp.sum(van_der_waals_of_pairs(options, parameters, images, pairs))
 
 
-def _solved(options, parameters, state, pairs, mask, guess):
+def _solved(options, parameters, state, pairs, mask, start):
     """Energies of the charges, the charges, and the scale of their residual."""
     images, total_charge = state
     equations = equations_of(parameters, images, pairs, mask)
-    solved, scale = charges_of(equations, total_charge, options, guess)
+    solved, scale = charges_of(equations, total_charge, options, start)
     charging = charge_energy(parameters.atom, species=pairs.species, charges=solved.x)
     parts = _Parts(
         equations=equations,

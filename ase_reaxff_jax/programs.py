@@ -5,18 +5,20 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from ase_reaxff_jax.bond_orders import bond_reach, order_bound
+from ase_reaxff_jax.bond_orders import bond_reach, likely_orders, order_bound
+from ase_reaxff_jax.charges import approximate_inverse as charges
 from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.compilation import compiled, quickly
 from ase_reaxff_jax.energy import Terms, connected, terms, total_energy
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.geometry import bond_vectors
 from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.topology import Topology
+from ase_reaxff_jax.topology import Bonds, Topology
 
 SMALL = 256  # atoms: up to here an evaluation takes so little that compiling counts
 
@@ -30,6 +32,7 @@ class Derivatives(eqx.Module):
     solution: Solution
     shortest: Float[Array, ""]  # of the close pairs, Å
     shortest_pair: Int[Array, ""]
+    covered: Bool[Array, ""]  # by the topology
 
 
 def mixed(
@@ -61,6 +64,26 @@ def close_order_bounds(
 order_bounds = jax.jit(close_order_bounds)
 
 
+@jax.jit
+def order_limits(
+    parameters: Parameters, system: System, neighbors: Neighbors, skin: float | Array
+) -> tuple[Float[Array, " close"], Float[Array, " close"], Float[Array, "images 3"]]:
+    """`close_order_bounds`, and between its results `likely_orders` within them."""
+    bound, images = close_order_bounds(parameters, system, neighbors, skin)
+    j = neighbors.close_j
+    mask = j < len(neighbors.source)
+    j_atom = neighbors.source[jnp.where(mask, j, 0)]
+    bonds = Bonds(neighbors.close_i, j, j_atom, mask, neighbors.needed["close"])
+    p, r = parameters, bond_vectors(images, bonds).r
+    likely = likely_orders(
+        p.bond, p.atom, p.general, species=system.species, bonds=bonds, r=r
+    )
+    return bound, jnp.minimum(bound, likely), images
+
+
+approximate_inverse = quickly()(charges.approximate_inverse)
+
+
 def strained(system: System, positions: Array, strain: Array) -> System:
     """The system at other positions, it and its cell deformed by a small strain."""
     deformation = jnp.eye(3, dtype=strain.dtype) + strain
@@ -87,7 +110,7 @@ def derivatives(
         return total_energy(parameters, deformed, neighbors, topology, options, guess)
 
     strain = jnp.zeros((3, 3), system.positions.dtype)
-    (value, solution), (gradient, strain_gradient) = jax.value_and_grad(
+    (value, found), (gradient, strain_gradient) = jax.value_and_grad(
         energy, argnums=(0, 1), has_aux=True
     )(system.positions, strain)
     images = image_positions(system.positions, system.cell, neighbors)
@@ -97,9 +120,10 @@ def derivatives(
         energy=value,
         gradient=gradient,
         strain_gradient=0.5 * (strain_gradient + strain_gradient.T),
-        solution=solution,
+        solution=found.solution,
         shortest=jnp.sqrt(jnp.min(square)),
         shortest_pair=jnp.argmin(square).astype(jnp.int32),
+        covered=found.covered,
     )
 
 

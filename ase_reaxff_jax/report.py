@@ -40,6 +40,11 @@ def check(atoms: Atoms, result, neighbors, options: Options) -> None:
         shift = np.asarray(neighbors.shift)  # of atoms too: into the cell
         j = int(neighbors.source[image])
         raise too_close(atoms, i, j, shift[image] - shift[i], float(result.shortest))
+    if not result.covered:
+        raise CalculationFailed(
+            "bonds have outgrown the interaction lists that were made for them; this "
+            "is a fault of the program"
+        )
     if options.charge_model == "eem":
         _check_charges(atoms, result.solution, options)
     forces = np.asarray(result.gradient)[: len(atoms)]

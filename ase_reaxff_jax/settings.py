@@ -20,6 +20,7 @@ CHOICES = {
     "implementation": ("fused", "reference"),
 }
 NOT_YET = {"charge_model": ("acks2", "qtpie"), "dtype": ("mixed",)}
+DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
 POSITIVE = ("charge_tolerance", "skin", "bond_skin")
 
 
@@ -79,6 +80,12 @@ class Settings:
     def _check_positive(name, value) -> None:
         if not _is_number(value) or not value > 0 or not np.isfinite(value):
             raise InputError(f"{name} must be a positive number, not {value!r}")
+
+    def charge_solver(self, atoms: int) -> str:
+        """How the charge equations of a (padded) number of atoms are solved."""
+        if atoms > DIRECT_LIMIT and self.charge_method in ("auto", "stationary"):
+            return "iterative"
+        return "direct" if self.charge_method == "auto" else self.charge_method
 
     @property
     def neighbor_search(self) -> str:

@@ -1,8 +1,9 @@
 """Which bonds, angles, torsions and hydrogen bonds there can be.
 
 Every list holds candidates: whatever may take part while no atom has moved more than
-half the skin. The energy terms decide at each geometry which of them count. Directed
-bonds are numbers: b is the bond from i to j, capacity + b the same from j to i.
+half the skin and, where bonds say so, while no order exceeds what they allow for. The
+energy terms decide at each geometry which of them count. Directed bonds are numbers: b
+is the bond from i to j, capacity + b the same from j to i.
 """
 
 import equinox as eqx
@@ -10,6 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
+
+LISTS = ("bonds", "angles", "torsions", "hydrogen_bonds")
 
 
 class Bonds(eqx.Module):
@@ -20,6 +24,16 @@ class Bonds(eqx.Module):
     j_atom: Int[AnyArray, " bonds"]
     mask: Bool[AnyArray, " bonds"]  # False on padding
     needed: Int[AnyArray, ""]  # more than the capacity means overflow
+    allowed: Float[AnyArray, " bonds"] | None = None  # orders that lists are made for
+
+    def cover(self, order: Float[Array, " bonds"]) -> Bool[Array, ""]:
+        """Whether the lists made of these bonds hold all that counts at such orders.
+
+        Orders that are not numbers are for others to find.
+        """
+        if self.allowed is None:
+            return jnp.bool_(True)
+        return ~jnp.any(self.mask & (order > self.allowed))
 
     def undirected(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
         """The bonds that directed bonds belong to."""
@@ -80,12 +94,13 @@ class HydrogenBonds(eqx.Module):
 
 
 class Topology(eqx.Module):
-    """All candidate lists of one structure."""
+    """All candidate lists of one structure, and what is renewed with them."""
 
     bonds: Bonds
     angles: Angles
     torsions: Torsions
     hydrogen_bonds: HydrogenBonds
+    inverse: ApproximateInverse | None = None  # for an iterative solver of charges
 
     @property
     def capacity(self) -> dict[str, int]:
@@ -106,4 +121,4 @@ class Topology(eqx.Module):
         return jnp.any(jnp.stack([needed[name] > room[name] for name in room]), axis=0)
 
     def _parts(self):
-        return [(name, getattr(self, name)) for name in self.__dataclass_fields__]
+        return [(name, getattr(self, name)) for name in LISTS]

@@ -2,9 +2,11 @@
 
 The lists follow from an upper bound of each bond's order alone (the bound itself is
 computed by the kernel's own bond orders, `bond_orders.order_bound`): the conditions of
-the energy terms on orders and their products, applied to the bounds.
+the energy terms on orders and their products, applied to the bounds. What is made of
+bonds may follow from tighter bounds, which must then be checked at each geometry.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -53,6 +55,7 @@ def build(
     rows: Rows,
     skin: float,
     capacity: dict[str, int] | None = None,
+    allowed: Float[np.ndarray, " close"] | None = None,
 ) -> Topology:
     """Candidate lists while no distance shrinks by more than `skin` (Å).
 
@@ -68,8 +71,12 @@ def build(
         skin: Å.
         capacity: Room in each list, by name, where it is decided already; a list that
             is longer is cut, and its `needed` tells.
+        allowed: Order of each close pair, at most `bound`, that everything but the
+            bonds themselves is made for; None takes `bound`.
     """
     kept = np.flatnonzero(bound > 0)
+    if allowed is not None:
+        bound = allowed
     i, j, bound = close[0][kept], close[1][kept], bound[kept]
     bond_shift = shift[j] - shift[i]  # atoms are images too, brought into the cell
     directed = _directed(i, source[j], bond_shift, bound, len(species))
@@ -87,6 +94,10 @@ def build(
         return partial(record, **fields, mask=mask, needed=needed)
 
     bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])()
+    if allowed is not None:
+        limits = np.zeros(bonds.mask.shape, allowed.dtype)
+        limits[bonds.mask] = bound[: bonds.mask.sum()]
+        bonds = replace(bonds, allowed=limits)
     spare = len(bonds.mask) - len(i)
 
     def numbered(lists, *names):

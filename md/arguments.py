@@ -14,13 +14,13 @@ from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax import report
 from ase_reaxff_jax.calculator import JaxReaxFF
-from ase_reaxff_jax.engine import DIRECT_LIMIT
 from ase_reaxff_jax.md import preparation
 from ase_reaxff_jax.md.conditions import Conditions, courses
 from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.integrators import integrator_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.settings import DIRECT_LIMIT
 
 LOG = logging.getLogger("ase_reaxff_jax")
 LONGEST_fs, LONG_fs = 1.0, 0.5  # time steps that are refused, and warned of

@@ -1,8 +1,9 @@
 """The compiled loop: many steps without the host.
 
-It stops by itself before it would use a list that no longer covers the positions, and
-at a step whose result cannot be trusted; the host then renews lists, or says what is
-wrong. No force is ever integrated that is not right.
+It stops by itself before it would use a list that no longer covers the positions, at a
+step in which bonds were found to outgrow the lists, and at one whose result cannot be
+trusted; the host then renews lists and repeats the step, or says what is wrong. No
+force is ever integrated that is not right.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 
 CHUNK = 256  # steps, at most, of one call
-GOING, NEIGHBORS, TOPOLOGY, FAILED, FINISHED = range(5)
+GOING, NEIGHBORS, TOPOLOGY, UNCOVERED, FAILED, FINISHED = range(6)
 COLUMNS = (
     "potential_energy",  # eV
     "kinetic_energy",  # eV
@@ -135,7 +136,8 @@ def _advance(
 
     Returns:
         The last state; the one before it, which is the last good one where the step
-        failed; a row of `COLUMNS` for each step since `schedule.first`; the reason.
+        failed or lists did not cover it; a row of `COLUMNS` for each step since
+        `schedule.first`; the reason.
     """
 
     def lifted(function, *axes):
@@ -161,6 +163,8 @@ def _advance(
             over = jnp.all(finished(new))
             status = jnp.where(over, jnp.int32(FINISHED), jnp.int32(GOING))
             status = jnp.where(jnp.all(usable), status, jnp.int32(FAILED))
+            covered = jnp.all(new.result.covered)
+            status = jnp.where(covered, status, jnp.int32(UNCOVERED))
             return Carry(new, carry.state, rows, status)
 
         return jax.lax.cond(jnp.any(far | near), stay, complete, moved)

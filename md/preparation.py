@@ -158,4 +158,5 @@ def _no_result(given: np.ndarray) -> programs.Derivatives:
         ),
         shortest=number,
         shortest_pair=jnp.int32(0),
+        covered=jnp.bool_(True),
     )

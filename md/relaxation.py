@@ -12,13 +12,13 @@ from jaxtyping import Bool
 from tqdm import tqdm
 
 from ase_reaxff_jax.calculator import JaxReaxFF
-from ase_reaxff_jax.engine import DIRECT_LIMIT
 from ase_reaxff_jax.errors import suggestion
 from ase_reaxff_jax.md.minimizers import MINIMIZERS
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.report import explained
+from ase_reaxff_jax.settings import DIRECT_LIMIT
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 CELLS = ("full", "isotropic")

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 from ase import Atoms
+from jaxtyping import Bool
 
 from ase_reaxff_jax import inputs, report
 from ase_reaxff_jax import neighbors as nb
@@ -84,12 +85,22 @@ class Renewal:
                 self._lists.renew_topology(entry, system)
         self._same_room(systems)
 
+    def cover(
+        self, systems: list[System], covered: Bool[np.ndarray, " systems"], **options
+    ) -> None:
+        """A new topology for systems whose bonds have outgrown it."""
+        for k in np.flatnonzero(~covered):
+            self._lists.renew_topology(self.entries[k], systems[k], **options)
+        self._same_room(systems)
+
     def _same_room(self, systems: list[System]) -> None:
         """Makes the lists anew whose room is not what it has become."""
         for k, system in enumerate(systems):
             if self.entries[k].capacity != self.room:
-                atoms = self._structures[k]
-                self.entries[k] = self._lists.made(atoms, system, self.room)
+                self.entries[k] = self._lists.made(
+                    self._structures[k], system, self.room,
+                    generous=self.entries[k].generous,
+                )  # fmt: skip
 
     def on_device(self, *, batched: bool) -> DeviceLists:
         """The lists as the compiled loop takes them."""
@@ -111,6 +122,7 @@ class Renewal:
                 far_cell=e.host.reference_cell,
                 near_positions=e.positions,
                 near_cell=e.cell,
+                generous=np.asarray(e.generous),
             )
             for e in self.entries
         ]
@@ -127,7 +139,7 @@ class Renewal:
             there = _moved(system, at["far_positions"], at["far_cell"])
             entry = self._lists.made(atoms, there, self.room)
             there = _moved(system, at["near_positions"], at["near_cell"])
-            self._lists.renew_topology(entry, there)
+            self._lists.renew_topology(entry, there, generous=bool(at["generous"]))
             self.entries.append(entry)
 
 

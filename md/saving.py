@@ -144,7 +144,7 @@ def load(path: Path, simulation: Simulation, identity: dict[str, Any]) -> Kept:
             if new is None or new.shape != old.shape or new.dtype != old.dtype:
                 raise CheckpointError(f"{path} has the state of another kind of run")
         simulation.state = jax.device_put(jax.tree.unflatten(structure, found))
-    names = ("far_positions", "far_cell", "near_positions", "near_cell")
+    names = ("far_positions", "far_cell", "near_positions", "near_cell", "generous")
     references = [
         {name: arrays[f"lists {k} {name}"] for name in names}
         for k in range(len(recorded))

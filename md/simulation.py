@@ -20,6 +20,7 @@ from ase_reaxff_jax.md.loop import (
     FINISHED,
     NEIGHBORS,
     TOPOLOGY,
+    UNCOVERED,
     Carry,
     Fixed,
     Plan,
@@ -79,6 +80,7 @@ class Simulation:
             self.state = jax.device_put(self._together(states))
         self.lists: Any = None  # `DeviceLists` once it is started
         self._stopped_at, self._stops = -2, 0  # step, and how often in a row
+        self._repeated = -2  # step from which one was repeated last
         self.finished = False  # nothing is left to do, before the last step too
 
     def scope(self):
@@ -144,7 +146,10 @@ class Simulation:
         with self.scope(), report.memory(len(self.structures[0])):
             carry = self._call(before, min(until, before + self.most_steps()))
             status = int(carry.status)
-        self.state, done = carry.state, int(np.max(carry.state.step)) - before
+        self.state = carry.state
+        if status == UNCOVERED:
+            self._repeat(carry)
+        done = self.step - before
         if status == FAILED:
             self._failed(carry.previous)
         if status in (NEIGHBORS, TOPOLOGY):
@@ -164,6 +169,16 @@ class Simulation:
             self.engine.parameters, self.fixed, self.lists, schedule, targets,
             self.state, np.asarray(until, np.int32), plan=self.plan,
         )  # fmt: skip
+
+    def _repeat(self, carry: Carry) -> None:
+        """Back by one step, with a topology for where that step led."""
+        again = self.step - 1 == self._repeated
+        self._repeated = self.step - 1
+        with self.scope():
+            covered = np.atleast_1d(carry.state.result.covered)
+            self.renewal.cover(self.systems(), covered, generous=again)
+            self.lists = self.renewal.on_device(batched=self.batched)
+        self.state = carry.previous
 
     def _renew(self, reason: int) -> None:
         self._stops = self._stops + 1 if self.step == self._stopped_at else 1

@@ -67,6 +67,7 @@ def result_of(energy: Callable, positions, cell) -> Derivatives:
         solution=Solution(*nothing, *states),
         shortest=jnp.ones(()),
         shortest_pair=jnp.int32(0),
+        covered=jnp.bool_(True),
     )
 
 

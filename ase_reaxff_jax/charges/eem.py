@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax.charges import solvers
+from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
 from ase_reaxff_jax.charges.solvers import Outcome
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import HalfList, sum_over_atoms
@@ -68,7 +69,11 @@ class Equilibrated(eqx.Module):
 Solver = Callable[..., Equilibrated]
 
 
-def solver_of(equations: ChargeEquations, options: Options) -> Solver:
+def solver_of(
+    equations: ChargeEquations,
+    options: Options,
+    inverse: ApproximateInverse | None = None,
+) -> Solver:
     """A function that solves the equations for any right-hand side.
 
     `solve(b, total, scale, guess)`: `scale` is what the residual is relative to.
@@ -84,6 +89,7 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
             matrix.times,
             matrix.diagonal,
             matrix.mask,
+            inverse=jax.lax.stop_gradient(inverse),
             tolerance=options.charge_tolerance,
             iterations=options.charge_iterations,
         )
@@ -99,7 +105,7 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
         b = jnp.where(equations.mask, b, 0.0)
         start = jax.lax.stop_gradient((scale, guess))
 
-        def inverse(_, right):
+        def solved(_, right):
             x, mu, outcome = invert(right[:atoms], right[atoms], *start)
             return jnp.concatenate([x, mu[None], outcome.packed(x.dtype)])
 
@@ -107,7 +113,7 @@ def solver_of(equations: ChargeEquations, options: Options) -> Solver:
         # outcome travels as further unknowns: `vmap` of a derivative would give each
         # tangent an outcome of its own if it were what jax calls auxiliary data.
         right = jnp.concatenate([b, total[None], jnp.zeros(Outcome.SIZE, b.dtype)])
-        solution = jax.lax.custom_linear_solve(bordered, right, inverse, symmetric=True)
+        solution = jax.lax.custom_linear_solve(bordered, right, solved, symmetric=True)
         # Without it, derivatives by charges of padding would enter the transpose.
         x = jnp.where(equations.mask, solution[:atoms], 0.0)
         outcome = Outcome.unpacked(jax.lax.stop_gradient(solution[atoms + 1 :]))

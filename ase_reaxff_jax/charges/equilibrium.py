@@ -7,12 +7,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ase_reaxff_jax.arrays import AnyArray
+from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
 from ase_reaxff_jax.charges.eem import ChargeEquations, Equilibrated, solver_of
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import HalfList, alone, distances, of_pairs
 from ase_reaxff_jax.taper import taper
 from ase_reaxff_jax.terms.coulomb import inverse_distance
+
+
+class Start(eqx.Module):
+    """Where the solution of the charge equations starts, and what may speed it up.
+
+    `guess` has charges and adjoint vector, e; with the charge model "fixed" it has the
+    charges themselves.
+    """
+
+    guess: Float[AnyArray, "2 atoms"]
+    inverse: ApproximateInverse | None = None
 
 
 class Solution(eqx.Module):
@@ -55,16 +68,16 @@ def charges_of(
     equations: ChargeEquations,
     total_charge: Float[Array, ""],
     options: Options,
-    guess: Float[Array, "2 atoms"],
+    start: Start,
 ) -> tuple[Equilibrated, Float[Array, ""]]:
     """Charges by the model of the options, and the scale of their residual, eV."""
     even = equations.diagonal * abs(total_charge) / jnp.sum(equations.mask)
     size = jnp.where(equations.mask, abs(equations.chi) + even, 0.0)
     scale = jnp.linalg.norm(size)
     if options.charge_model == "fixed":
-        return Equilibrated(guess[0], jnp.zeros_like(scale), None), scale
-    solve = solver_of(equations, options)
-    return solve(-equations.chi, total_charge, scale, guess[0]), scale
+        return Equilibrated(start.guess[0], jnp.zeros_like(scale), None), scale
+    solve = solver_of(equations, options, start.inverse)
+    return solve(-equations.chi, total_charge, scale, start.guess[0]), scale
 
 
 def solution_of(

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
+
 
 class Outcome(eqx.Module):
     """How well equations were solved."""
@@ -119,8 +121,11 @@ def projected_conjugate_gradients(
     *,
     tolerance: float,
     iterations: int,
+    inverse: ApproximateInverse | None = None,
 ) -> Callable:
-    """Conjugate gradients among vectors whose sum is right, Jacobi-preconditioned.
+    """Conjugate gradients among vectors whose sum is right, preconditioned.
+
+    The preconditioner is the approximate inverse, or that of the diagonal.
 
     Residual and direction are both projected: without the former, rounding lets the
     sum drift and the residual stagnates near 1e-8.
@@ -131,9 +136,14 @@ def projected_conjugate_gradients(
     def projected(residual):
         return jnp.where(mask, residual - jnp.sum(residual * share), 0.0)
 
+    def improving(residual):
+        return weight * residual if inverse is None else inverse.times(residual)
+
+    common = improving(jnp.where(mask, 1.0, 0.0).astype(diagonal.dtype))
+
     def preconditioned(residual):
-        mean = jnp.sum(weight * residual) / jnp.sum(weight)
-        return weight * (residual - mean)
+        step = improving(residual)
+        return step - jnp.sum(step) / jnp.sum(common) * common
 
     def invert(b, total, scale, guess):
         x = jnp.where(mask, guess, 0.0)

@@ -1,8 +1,9 @@
 """Structures with their interaction lists, as the compiled programs take them.
 
 Lists hold all that can interact at a geometry and a set of numbers, and a margin: bonds
-are listed as if every distance were shorter by the `bond_skin`. Whether they also serve
-other numbers is seen from the bounds of the orders, see `observables.measured`.
+are listed as if every distance were shorter by the `bond_skin`, what is made of bonds
+as if their orders had grown. Whether lists also serve other numbers is seen from the
+orders and their bounds, see `observables.measured`.
 """
 
 from typing import NamedTuple
@@ -13,17 +14,25 @@ import numpy as np
 from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
-from ase_reaxff_jax.bond_orders import order_bound
+from ase_reaxff_jax.bond_orders import likely_orders, order_bound
 from ase_reaxff_jax.capacity import bucket
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.fit.observables import Case
+from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.topology import Topology
+from ase_reaxff_jax.topology import Bonds, Topology
 
-bounds_of_pairs = quickly()(order_bound)
+
+@quickly()
+def _limits(parameters: Parameters, species, bonds: Bonds, r, *, skin):
+    """Bounds of the orders of all pairs, and likely orders within them."""
+    p, pair = parameters, (species[bonds.i], species[bonds.j_atom])
+    bound = order_bound(p.bond, p.general, pair, r, bonds.mask, skin=skin)
+    likely = likely_orders(p.bond, p.atom, p.general, species=species, bonds=bonds, r=r)
+    return bound, jnp.minimum(bound, likely)
 
 
 class Listed(NamedTuple):
@@ -76,10 +85,10 @@ def listed(
         for system, species in zip(systems, elements, strict=True)
     ]  # fmt: skip
     found = []
-    for k, (bound, images) in enumerate(_bounds(engine, systems, hosts)):
+    for k, (bound, likely, images) in enumerate(_bounds(engine, systems, hosts)):
         host, species = hosts[k], systems[k].species
         topology = lists.build_topology(
-            bound, images, host, species, _part(room, Topology)
+            bound, images, host, species, _part(room, Topology), likely
         )
         made = Listed(host, topology, bound, lists.reach(elements[k]))
         if bool(host.overflow) or bool(topology.overflow):
@@ -114,31 +123,37 @@ def _pairs(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bounds(engine: Engine, systems, hosts):
-    """Largest order of each close pair, and the images, of every structure.
+    """Largest and likely order of each close pair, and the images, of every structure.
 
     All pairs in one call: the lengths differ, and each length is another program.
     """
     distances, firsts, seconds, everywhere = [], [], [], []
-    for system, host in zip(systems, hosts, strict=True):
+    first = np.cumsum([0, *(len(system.species) for system in systems)])
+    for system, host, atom in zip(systems, hosts, first[:-1], strict=True):
         images, (i, j) = _images(system, host), _pairs(host)
-        species = np.asarray(system.species)
         distances.append(np.linalg.norm(images[j] - images[i], axis=1))
-        firsts.append(species[i])
-        seconds.append(species[host.source[j]])
+        firsts.append(atom + i)
+        seconds.append(atom + host.source[j])
         everywhere.append(images)
     sizes = [len(r) for r in distances]
-    total = sum(sizes)
-    spare = bucket(total, parts=1, smallest=1024) - total
 
     def flat(parts, fill):
+        total = sum(map(len, parts))
+        spare = bucket(total, parts=1, smallest=1024) - total
         return np.concatenate([*parts, np.full(spare, fill, parts[0].dtype)])
 
-    p, skin = engine.parameters, jnp.asarray(engine.settings.bond_skin, float)
-    bound = np.asarray(bounds_of_pairs(
-        p.bond, p.general, (flat(firsts, 0), flat(seconds, 0)), flat(distances, 1.0),
-        np.arange(total + spare) < total, skin=skin,
-    ))  # fmt: skip
-    parts = np.split(bound[:total], np.cumsum(sizes)[:-1])
-    for part, host, images in zip(parts, hosts, everywhere, strict=True):
+    i, j = flat(firsts, 0).astype(np.int32), flat(seconds, 0).astype(np.int32)
+    total = sum(sizes)
+    found = _limits(
+        engine.parameters,
+        flat([np.asarray(system.species) for system in systems], 0),
+        Bonds(i, j, j, np.arange(len(i)) < total, np.asarray(total, np.int32)),
+        flat(distances, 1.0),
+        skin=jnp.asarray(engine.settings.bond_skin, float),
+    )
+    where = np.cumsum(sizes)[:-1]
+    bounds, likely = (np.split(np.asarray(x)[:total], where) for x in found)
+    for k, (host, images) in enumerate(zip(hosts, everywhere, strict=True)):
         room = len(host.close_i)
-        yield np.pad(part, (0, max(0, room - len(part))))[:room], images
+        parts = bounds[k], likely[k]
+        yield *(np.pad(x, (0, max(0, room - len(x))))[:room] for x in parts), images

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.charges.eem import ChargeEquations
-from ase_reaxff_jax.charges.equilibrium import charges_of, equations_of
+from ase_reaxff_jax.charges.equilibrium import Start, charges_of, equations_of
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.forcefield import ForceField
@@ -75,10 +75,11 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
 
     if slopes:
         strain = jnp.zeros((3, 3), guess.dtype)
-        (value, solution), (slope, *gradients) = jax.value_and_grad(
+        (value, along), (slope, *gradients) = jax.value_and_grad(
             energy, argnums=(0, 1, 2), has_aux=True
         )(force_field, case.system.positions, strain)
         gradient, strain_gradient = gradients
+        solution, covered = along.solution, along.covered
     else:
         result = derivatives(
             mix(force_field), case.system, case.neighbors, case.topology, guess,
@@ -86,6 +87,7 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
         )  # fmt: skip
         value, solution, slope = result.energy, result.solution, None
         gradient, strain_gradient = result.gradient, result.strain_gradient
+        covered = result.covered
     found = Observables(value, -gradient, solution.charges, strain_gradient)
     finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
     bound, images = close_order_bounds(
@@ -96,7 +98,7 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
     return Measured(
         of=found,
         slope=slope,
-        covered=jnp.all(bound <= case.bound),
+        covered=covered & jnp.all(bound <= case.bound),
         usable=finite & solution.converged & (shortest >= SHORTEST),
     )
 
@@ -176,7 +178,7 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
 def _charges(parameters, system: System, neighbors: Neighbors, options, guess):
     """Charges with their derivatives, e."""
     equations = _equations(parameters, system, neighbors)
-    return charges_of(equations, system.total_charge, options, guess)[0].x
+    return charges_of(equations, system.total_charge, options, Start(guess))[0].x
 
 
 def _equations(parameters, system: System, neighbors: Neighbors) -> ChargeEquations:

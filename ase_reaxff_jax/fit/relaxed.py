@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from jaxtyping import Bool
 
-from ase_reaxff_jax.engine import DIRECT_LIMIT, Engine
+from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit import sample as sampling
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
@@ -16,6 +16,7 @@ from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.md.minimizers.batch import Start, minimized
 from ase_reaxff_jax.md.minimizers.restraints import Restraint
+from ase_reaxff_jax.settings import DIRECT_LIMIT
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 FMAX = 0.02  # eV/Å
