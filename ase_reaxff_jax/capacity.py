@@ -80,7 +80,9 @@ def fitting(name: str, needed: int) -> int:
     if name == "acceptors":
         return bucket(needed + needed // 6 + 2, parts=16, smallest=8)
     if name == "hydrogen_bonds":  # the rows of `acceptors`
-        return bucket(needed + needed // 20 + 8, parts=16)
+        return bucket(needed + needed // 10 + 8, parts=16)
+    if name in ("angles", "torsions"):  # change most, and cost little
+        needed += needed // 6
     return list_room(needed)
 
 
