@@ -112,7 +112,7 @@ class PairParameters(eqx.Module):
     D: Float[Array, "*pairs"]  # kcal/mol
     alpha: Float[Array, "*pairs"]
     r_vdW: Float[Array, "*pairs"]  # Å, the minimum: twice the file's radius
-    gamma_w: Float[Array, "*pairs"]  # Å
+    gamma_w: Float[Array, "*pairs"]  # Å^p_vdW1: (gamma_w,i gamma_w,j)^(-p_vdW1/2)
     gamma: Float[Array, "*pairs"]  # Å^3: (gamma_i gamma_j)^(-3/2)
     rcore: Float[Array, "*pairs"]  # Å
     ecore: Float[Array, "*pairs"]  # kcal/mol
@@ -259,7 +259,9 @@ def _pairs(force_field: ForceField) -> PairParameters:
         return jnp.asarray(force_field.atom)[:, column("atom", name)]
 
     gamma = atom("gamma")[:, None] * atom("gamma")[None, :]
-    scale = jnp.asarray(force_field.general)[column("general", "lg_scale")]
+    general = jnp.asarray(force_field.general)
+    scale = general[column("general", "lg_scale")]
+    p_vdW1 = general[column("general", "p_vdW1")]
     lgcij = _geometric(atom("lgcij"))
     lg_row = _table(force_field, "off_diagonal", "lgcij", jnp.full_like(lgcij, -1.0))
     r_vdW = 2.0 * _geometric(atom("r_vdw"))
@@ -267,7 +269,7 @@ def _pairs(force_field: ForceField) -> PairParameters:
         D=_override(force_field, "D", _geometric(atom("epsilon"))),
         alpha=_override(force_field, "alpha", _geometric(atom("alpha"))),
         r_vdW=_override(force_field, "r_vdW", r_vdW, scale=2.0),
-        gamma_w=_geometric(atom("gamma_w")),
+        gamma_w=safe.power(_geometric(atom("gamma_w")), -p_vdW1),
         gamma=safe.power(gamma, -1.5),
         rcore=_geometric(atom("rcore2")),
         ecore=_geometric(atom("ecore2")),

@@ -35,7 +35,7 @@ class Neighbors(eqx.Module):
     far: Int[AnyArray, "atoms width"]  # half list: images in a row with their atom
     close_i: Int[AnyArray, " close"]  # half list of atoms and images that may bond
     close_j: Int[AnyArray, " close"]
-    hydrogen_i: Int[AnyArray, " hydrogen"]  # every hydrogen with every acceptor image
+    hydrogen_i: Int[AnyArray, " hydrogen"]  # each hydrogen with each acceptor, in order
     hydrogen_k: Int[AnyArray, " hydrogen"]
     cluster: Int[AnyArray, "atoms members"]  # nearest images of atoms with lower number
     reference_positions: Float[AnyArray, "atoms 3"]  # where the lists were made, Å
@@ -304,11 +304,13 @@ def _balanced(pairs: _Pairs) -> _Pairs:
 
 
 def _hydrogens_first(pairs: _Pairs, role: Int[np.ndarray, " count"]) -> _Pairs:
-    """The pairs of a hydrogen and an acceptor, seen from the hydrogen."""
+    """The pairs of a hydrogen and an acceptor, in the order of the hydrogens."""
     first, second = role[pairs.i], role[pairs.j]
     forwards, backwards = (first == 1) & (second == 2), (first == 2) & (second == 1)
     either = forwards | backwards
-    return pairs.take(either).turned(backwards[either])
+    pairs = pairs.take(either).turned(backwards[either])
+    order, _, _ = columns_of(pairs.i, len(role))
+    return pairs.take(order)
 
 
 def _clusters(pairs: _Pairs, count: int) -> tuple[_Pairs, Int[np.ndarray, " n"]]:

@@ -5,6 +5,7 @@ neither the value nor any derivative of the unused branch is ever infinite. Fini
 second derivatives too, also in single precision: what is as good as zero counts as it.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -21,6 +22,26 @@ def power(
     positive = base > 0
     log = jnp.log(jnp.where(positive, base, 1.0))
     return jnp.where(positive, jnp.exp(exponent * log), 0.0)
+
+
+@jax.custom_jvp
+def inverse_cube_root(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """`x**(-1/3)` for x > 0 that single precision can hold.
+
+    In double precision from a root in single precision by two steps of Newton's method,
+    in a quarter of the time of exp(-log(x) / 3).
+    """
+    root = jnp.exp(jnp.log(x.astype(jnp.float32)) * np.float32(-1.0 / 3.0))
+    root = root.astype(x.dtype)
+    for _ in range(2 if x.dtype == jnp.float64 else 0):
+        root = root * (4.0 - x * root * root * root) * (1.0 / 3.0)
+    return root
+
+
+@inverse_cube_root.defjvp
+def _(primals, tangents):
+    root = inverse_cube_root(*primals)
+    return root, -root / (3.0 * primals[0]) * tangents[0]
 
 
 def sqrt(x: Float[Array, "*n"]) -> Float[Array, "*n"]:

@@ -220,25 +220,35 @@ def _hydrogen_bonds(
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Donor bonds; for each pair of one and an acceptor, its place and the image."""
     atom, acceptor = hydrogen
-    real = acceptor < len(source)
-    atom, acceptor = atom[real], acceptor[real]
-    square = np.sum((images[acceptor] - images[atom]) ** 2, axis=1)
-    near = square <= (HYDROGEN_BOND_CUTOFF + skin) ** 2
+    square = np.zeros(len(atom))
+    for x in images.T:
+        square += (x[acceptor] - x[atom]) ** 2
+    near = square <= (HYDROGEN_BOND_CUTOFF + skin) ** 2  # padding is far away
     atom, acceptor = atom[near], acceptor[near]
+    count = np.bincount(atom, minlength=len(species))
+    start = np.cumsum(count) - count
 
-    owner, donor = directed.of(atom)
-    atom, acceptor = atom[owner], acceptor[owner]
-    copy = source[acceptor]
-    types = species[directed.end[donor]], species[atom], species[copy]
-    way = directed.shift[donor] - (shift[acceptor] - shift[atom])
-    same_image = (directed.end[donor] == copy) & ~way.any(axis=1)
-    strong = directed.bound[donor] >= HYDROGEN_BOND_ORDER
-    kept = strong & ~same_image & (rows.hydrogen_bond[types] >= 0)
-    bond, pair = np.unique(donor[kept], return_inverse=True)
+    ends = species[directed.end], species[directed.origin]
+    fits = np.any(rows.hydrogen_bond >= 0, axis=2)[ends]
+    donor = np.flatnonzero(fits & (directed.bound >= HYDROGEN_BOND_ORDER))
+    count, start = count[directed.origin[donor]], start[directed.origin[donor]]
+    pair = np.repeat(np.arange(len(donor)), count)
+    first = np.cumsum(count) - count
+    acceptor = acceptor[np.arange(len(pair)) + np.repeat(start - first, count)]
+    copy, bond = source[acceptor], donor[pair]
+    kept = rows.hydrogen_bond[ends[0][bond], ends[1][bond], species[copy]] >= 0
+    same = np.flatnonzero(directed.end[bond] == copy)
+    atom = directed.origin[bond[same]]
+    way = directed.shift[bond[same]] - (shift[acceptor[same]] - shift[atom])
+    kept[same] &= way.any(axis=1)
+
+    some = np.bincount(pair[kept], minlength=len(donor)) > 0
+    place = np.cumsum(some) - 1
+    bond, pair = donor[some], place[pair]
     ends = species[directed.end[bond]], species[directed.origin[bond]]
     listed = dict(
         hydrogen=directed.origin[bond],
         donor=directed.number[bond],
         row=rows.hydrogen_bond[ends],
     )
-    return listed, pair, acceptor[kept]
+    return listed, pair[kept], acceptor[kept]

@@ -15,8 +15,7 @@ from ase_reaxff_jax.forcefield import column
 from ase_reaxff_jax.mixing import mix
 
 double_precision = pieces.double_precision
-GEOMETRIC = {"gamma_w": "gamma_w", "rcore": "rcore2", "ecore": "ecore2",
-             "acore": "acore2"}  # fmt: skip
+GEOMETRIC = {"rcore": "rcore2", "ecore": "ecore2", "acore": "acore2"}
 OVERRIDDEN = {"D": ("epsilon", 1.0), "alpha": ("alpha", 1.0), "r_vdW": ("r_vdw", 2.0)}
 
 
@@ -36,6 +35,8 @@ def test_rules_for_every_pair(name):
         pair, bond = parameters.pair, parameters.bond
         expected = {n: math.sqrt(math.prod(both(c))) for n, c in GEOMETRIC.items()}
         expected["gamma"] = math.prod(both("gamma")) ** -1.5
+        exponent = -pieces.general("p_vdW1", force_field) / 2.0
+        expected["gamma_w"] = math.prod(both("gamma_w")) ** exponent
         for n, (c, scale) in OVERRIDDEN.items():
             rule = math.sqrt(math.prod(both(c)))
             expected[n] = scale * (row[n] if row[n] > 0 else rule)

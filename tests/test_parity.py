@@ -14,6 +14,8 @@ from reference import make_reference
 
 from ase_reaxff_jax import JaxReaxFF, engine
 
+pytestmark = pytest.mark.optimised
+
 ENERGY = 1e-8  # eV/atom
 TERM = 1e-7  # eV/atom
 CHARGE = 1e-7  # e
@@ -30,8 +32,8 @@ LIVE_SEEDS = (1,)
 NATURAL = "cho"  # the force field whose structures have the room they have for users
 ATOMS = 128
 ROOM = dict(
-    images=4096, width=768, close=4096, hydrogen=4096, bonds=1024, angles=8192,
-    torsions=32768, hydrogen_bonds=512, acceptors=384,
+    images=4096, width=768, close=4096, hydrogen=4096, bonds=1024, angles=2048,
+    torsions=8192, hydrogen_bonds=512, acceptors=384,
 )  # fmt: skip
 
 

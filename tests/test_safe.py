@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ase_reaxff_jax import safe
+from ase_reaxff_jax.precision import scope
 
 double_precision = pieces.double_precision
 FUNCTIONS = {
@@ -79,3 +80,20 @@ def test_the_deviation_from_a_straight_line_and_its_square(bend):
     deviation, squared = safe.from_straight(cosine, square)
     np.testing.assert_allclose(deviation, bend, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(squared, bend**2, rtol=1e-11, atol=1e-30)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_inverse_cube_root_and_its_derivatives(dtype):
+    with scope(dtype):
+        x = jnp.geomspace(1e-3, 1e18, 200, dtype=dtype)
+        exact = np.asarray(x, float) ** (-1.0 / 3.0)
+        tolerance = dict(rtol=2e-15 if dtype == "float64" else 3e-6)
+        np.testing.assert_allclose(safe.inverse_cube_root(x), exact, **tolerance)
+        first = jax.vmap(jax.grad(safe.inverse_cube_root))
+        np.testing.assert_allclose(
+            first(x), -exact / (3.0 * np.asarray(x, float)), **tolerance
+        )
+        near = x[:50]
+        second = jax.vmap(jax.grad(jax.grad(safe.inverse_cube_root)))(near)
+        expected = 4.0 / 9.0 * exact[:50] / np.asarray(near, float) ** 2
+        np.testing.assert_allclose(second, expected, **tolerance)

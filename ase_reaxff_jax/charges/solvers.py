@@ -16,6 +16,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
 
+FEW = 20  # iterations, of which the residual needs no check
+
 
 class Outcome(eqx.Module):
     """How well equations were solved."""
@@ -107,7 +109,8 @@ def _with_the_sum(solved: Callable, matrix, mask) -> Callable:
 
 class _State(NamedTuple):
     x: Float[Array, " atoms"]
-    residual: Float[Array, " atoms"]
+    left: Float[Array, " atoms"]  # b - H x
+    residual: Float[Array, " atoms"]  # of it what mu does not make up for
     direction: Float[Array, " atoms"]
     slope: Float[Array, ""]  # residual times preconditioned residual
     step: Int[Array, ""]
@@ -158,11 +161,14 @@ def projected_conjugate_gradients(
             along = times(state.direction)
             curvature = jnp.sum(state.direction * along)
             length = state.slope / jnp.where(curvature > 0, curvature, 1.0)
+            left = state.left - length * along
+            # Of the last residual and not of `left`, whose mean makes rounding worse.
             residual = projected(state.residual - length * along)
             steepest = preconditioned(residual)
             slope = jnp.sum(residual * steepest)
             return _State(
                 x=state.x + length * state.direction,
+                left=left,
                 residual=residual,
                 direction=steepest + slope / state.slope * state.direction,
                 slope=slope,
@@ -170,12 +176,16 @@ def projected_conjugate_gradients(
                 indefinite=~(curvature > 0),
             )
 
-        residual = projected(b - times(x))
+        left = b - times(x)
+        residual = projected(left)
         steepest = preconditioned(residual)
         slope = jnp.sum(residual * steepest)
-        start = _State(x, residual, steepest, slope, jnp.int32(0), jnp.bool_(False))
+        start = _State(
+            x, left, residual, steepest, slope, jnp.int32(0), jnp.bool_(False)
+        )
         end = jax.lax.while_loop(unsolved, improved, start)
-        left = b - times(end.x)
+        # Over many iterations rounding parts what is updated from what is.
+        left = jax.lax.cond(end.step > FEW, lambda: b - times(end.x), lambda: end.left)
         mu = jnp.sum(left * share)
         reached = jnp.sum(end.residual**2) <= limit
         left = projected(left)

@@ -9,9 +9,9 @@ Source: van Duin et al., J. Phys. Chem. A 105, 9396 (2001), equation 14; Rappe &
 Goddard, J. Phys. Chem. 95, 3358 (1991).
 """
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ase_reaxff_jax import safe
 from ase_reaxff_jax.mixing import AtomParameters
 from ase_reaxff_jax.units import COULOMB, KCAL_PER_EV
 
@@ -23,7 +23,7 @@ def inverse_distance(
     tapered: Float[Array, "*pairs"],
 ) -> Float[Array, "*pairs"]:
     """Shielded and tapered, 1/Å; `gamma` is (gamma_i gamma_j)^(-3/2) in Å^3."""
-    return tapered * jnp.exp(jnp.log(r * r * r + gamma) * (-1.0 / 3.0))
+    return tapered * safe.inverse_cube_root(r * r * r + gamma)
 
 
 def coulomb_energy(

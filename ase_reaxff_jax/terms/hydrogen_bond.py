@@ -91,7 +91,7 @@ def _energies(hydrogen_bond, geometry: _Geometry, lists: _Lists):
     origins = geometry.images[lists.hydrogen]
     d = separations(geometry.images, origins, lists.acceptor)
     square, along = _products(d, geometry.unit)
-    return _from_products(hydrogen_bond, lists, geometry.order, square, along)
+    return _with_slopes(hydrogen_bond, lists, geometry.order, square, along)[0]
 
 
 def _products(d, unit):
@@ -101,22 +101,27 @@ def _products(d, unit):
     return square, along
 
 
-def _from_products(hydrogen_bond, lists: _Lists, order, square, along):
-    """Energy of each, from the order of the bond, d d and d u."""
+def _with_slopes(hydrogen_bond, lists: _Lists, order, square, along):
+    """Energy of each, and its derivatives by the order of the bond, d d and d u."""
     r0, p_hb1, p_hb2, p_hb3 = _of_acceptors(hydrogen_bond, lists)
     order = order[:, None]
     near = (square > 0) & (square <= HYDROGEN_BOND_CUTOFF**2)
-    bonded = lists.mask[:, None] & (order >= HYDROGEN_BOND_ORDER)
+    counts = near & lists.mask[:, None] & (order >= HYDROGEN_BOND_ORDER) & (r0 > 0)
     r = jnp.sqrt(jnp.where(near, square, 1.0))
-    r0_or_1 = jnp.where(r0 > 0, r0, 1.0)
+    r0 = jnp.where(r0 > 0, r0, 1.0)
+    weak = jnp.exp(-p_hb2 * order)
+    stretch = jnp.exp(-p_hb3 * (r0 / r + r / r0 - 2.0))
     half_sine_squared = 0.5 * (1.0 - along / r)
-    energy = (
-        p_hb1
-        * (1.0 - jnp.exp(-p_hb2 * order))
-        * jnp.exp(-p_hb3 * (r0_or_1 / r + r / r0_or_1 - 2.0))
-        * half_sine_squared**2
+    straight = jnp.where(counts, p_hb1 * stretch * half_sine_squared, 0.0)
+    bent = (1.0 - weak) * straight  # what is still to be multiplied by sin^2(theta/2)
+    by_stretch = half_sine_squared * p_hb3 * (r0 / (r * r) - 1.0 / r0)
+    by_r = bent * (by_stretch + along / (r * r))
+    return (
+        bent * half_sine_squared,
+        p_hb2 * weak * straight * half_sine_squared,
+        by_r / (2.0 * r),
+        -bent / r,
     )
-    return jnp.where(bonded & near & (r0 > 0), energy, 0.0)
 
 
 def _of_acceptors(hydrogen_bond: HydrogenBondParameters, lists: _Lists):
@@ -169,12 +174,9 @@ def _sum_and_gradient(hydrogen_bond, geometry: _Geometry, lists: _Lists):
         energy, *by_image = sums
         d = separations(images, origins, lists.acceptor)
         square, along = _products(d, unit)
-        energies = partial(_from_products, hydrogen_bond, lists)
-        at, zero = (order, square, along), jnp.zeros_like(square)
-        ones, still = jnp.ones_like(square), jnp.zeros_like(order)
-        values, by_square = jax.jvp(energies, at, (still, ones, zero))
-        by_along = jax.jvp(energies, at, (still, zero, ones))[1]
-        by_order = jax.jvp(energies, at, (jnp.ones_like(order), zero, zero))[1]
+        values, by_order, by_square, by_along = _with_slopes(
+            hydrogen_bond, lists, order, square, along
+        )
         both = zip(d, unit.T, strict=True)
         pulls = [2.0 * by_square * x + by_along * u[:, None] for x, u in both]
         by_image = [

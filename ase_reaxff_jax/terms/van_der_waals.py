@@ -51,4 +51,4 @@ def van_der_waals_energy(
 
 def _shielded(pair, general, r) -> Float[Array, "*pairs"]:
     p = general.p_vdW1
-    return safe.power(safe.power(r, p) + safe.power(pair.gamma_w, -p), 1.0 / p)
+    return safe.power(safe.power(r, p) + pair.gamma_w, 1.0 / p)

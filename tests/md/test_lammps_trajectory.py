@@ -13,6 +13,8 @@ from packing import packed, place
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import run
 
+pytestmark = pytest.mark.optimised
+
 STEPS = 200
 
 
