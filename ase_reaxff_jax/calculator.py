@@ -52,7 +52,10 @@ class JaxReaxFF(Calculator):
         charge_method: "direct", "iterative", or "auto": direct for small structures.
             "stationary" is direct for these too, and takes charges that are no minimum
             of their energy, where the others raise an error.
-        dtype: "float64" or "float32", which takes coordinates up to 1000 Å.
+        dtype: "float64"; "mixed", with single precision for each pair of the van der
+            Waals and Coulomb interactions (forces within about 1e-4 eV/Å of those of
+            "float64", in two thirds of the time where structures are large); or
+            "float32" for everything, which takes coordinates up to 1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.

@@ -18,4 +18,4 @@ Overwrite = Annotated[
 Tolerance = Annotated[
     float, typer.Option(help="Relative residual of the charge equations.")
 ]
-Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
+Dtype = Annotated[str, typer.Option(help="float64, mixed or float32.")]

@@ -6,7 +6,7 @@ programs in the right precision, and turns what they report into errors.
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -24,7 +24,7 @@ from ase_reaxff_jax.lists import Entry, Lists
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.options import Options, form_of
-from ase_reaxff_jax.precision import REACHABLE, scope
+from ase_reaxff_jax.precision import PAIR_DTYPES, REACHABLE, scope
 from ase_reaxff_jax.settings import DIRECT_LIMIT, Settings
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
@@ -84,6 +84,7 @@ class Engine:
                 self.settings.charge_tolerance, REACHABLE[self.settings.dtype]
             ),
             implementation=self.settings.implementation,
+            pair_dtype=PAIR_DTYPES[self.settings.dtype],
         )
 
     def total_charge(self, atoms: Atoms) -> float:
@@ -286,7 +287,8 @@ class Engine:
             system = self.system(atoms)
             entry = self.lists.of(atoms, system)
             guess = self._guess(atoms, system, entry)
-            options = self.options(len(system.mask))
+            # Second derivatives are worth the precision in any case.
+            options = replace(self.options(len(system.mask)), pair_dtype=None)
             with report.memory(count, entry.room):
                 result = self._derivatives(system, entry, guess, options)
                 report.check(atoms, jax.device_get(result), entry.neighbors, options)

@@ -88,7 +88,7 @@ def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
             parameters = current[0]
         # Single precision does not reach every tolerance.
         reachable = max(options.charge_tolerance, REACHABLE[dtype.name])
-        form = replace(options, charge_tolerance=reachable)
+        form = replace(options, charge_tolerance=reachable, pair_dtype=None)
         guess = jnp.zeros((2, len(R)), dtype)
         if options.charge_model == "fixed":
             guess = guess.at[0].set(jnp.asarray(structure.charges, dtype))

@@ -57,7 +57,7 @@ def pair_energies(
     """The energy of every pair, and of charging every atom; plainly differentiable."""
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
-    equations = equations_of(parameters, images, pairs, system.mask)
+    equations = equations_of(parameters, images, pairs, system.mask, options.pair_dtype)
     solved, _ = charges_of(equations, system.total_charge, options, start)
     q = solved.x if options.charge_response else jax.lax.stop_gradient(solved.x)
     charging = charge_energy(parameters.atom, species=system.species, charges=q)
@@ -152,7 +152,7 @@ def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
 def _solved(options, parameters, state, pairs, mask, start):
     """Energies of the charges, the charges, and the scale of their residual."""
     images, total_charge = state
-    equations = equations_of(parameters, images, pairs, mask)
+    equations = equations_of(parameters, images, pairs, mask, options.pair_dtype)
     solved, scale = charges_of(equations, total_charge, options, start)
     charging = charge_energy(parameters.atom, species=pairs.species, charges=solved.x)
     parts = _Parts(

@@ -27,6 +27,7 @@ class Options:
     charge_tolerance: float = 1e-8  # relative residual of the charge equations
     charge_iterations: int = 500  # at most
     implementation: Implementation = "fused"  # of the non-bonded derivatives
+    pair_dtype: str | None = None  # of pairs; None: that of the positions
 
 
 def form_of(force_field: ForceField) -> dict:

@@ -16,6 +16,7 @@ from ase_reaxff_jax.pairs import (
     HalfList,
     distances,
     of_pairs,
+    of_type,
     separations,
     sums_over_blocks,
 )
@@ -33,7 +34,8 @@ def van_der_waals_of_pairs(
     pairs: HalfList,
 ) -> Float[Array, "atoms width"]:
     """Van der Waals energy of every pair, kcal/mol."""
-    r, general = distances(images, pairs), parameters.general
+    parameters = of_type(parameters, options.pair_dtype)
+    r, general = distances(images, pairs, options.pair_dtype), parameters.general
     tapered = taper(r, general.swa, general.swb)
     pair = of_pairs(parameters.pair, pairs)
     return van_der_waals_energy(pair, general, r=r, tapered=tapered, options=options)
@@ -69,11 +71,12 @@ def _pair_sum_jvp(options, primals, tangents):
 
 def _sum_and_gradient(options, weights, images, pairs: HalfList):
     """The sum, and its derivative by the positions of all images."""
+    weights = of_type(weights, options.pair_dtype)
 
     def added(sums, block):
         (pairs, *charges), origins = block
         energy, *by_image = sums
-        x, y, z = separations(images, origins, pairs.image)
+        x, y, z = separations(images, origins, pairs.image, options.pair_dtype)
         r = jnp.sqrt(x * x + y * y + z * z)
         energies = partial(_weighted, options, weights, (pairs, *charges))
         values, slopes = jax.jvp(energies, (r,), (jnp.ones_like(r),))
@@ -83,15 +86,18 @@ def _sum_and_gradient(options, weights, images, pairs: HalfList):
             for so_far, pull in zip(by_image, pulls, strict=True)
         ]
         rows = jnp.stack([jnp.sum(pull, axis=1) for pull in pulls], axis=1)
-        return (energy + jnp.sum(values), *by_image), rows
+        by_row = jnp.sum(values, axis=1).astype(energy.dtype)
+        return (energy + jnp.sum(by_row), *by_image), rows
 
     count, width = pairs.image.shape
-    zero = jnp.zeros(len(images), images.dtype)
+    zero = jnp.zeros(len(images), weights[1].dtype)
     rows = (pairs, weights[1], weights[2]), images[:count]
+    none = jnp.zeros((), images.dtype)
     (energy, *by_image), by_row = sums_over_blocks(
-        added, (zero[0], zero, zero, zero), rows, entries=width
+        added, (none, zero, zero, zero), rows, entries=width
     )
-    return energy, jnp.stack(by_image, axis=1).at[:count].add(-by_row)
+    gradient = jnp.stack(by_image, axis=1).at[:count].add(-by_row)
+    return energy, gradient.astype(images.dtype)
 
 
 def _weighted(options, weights, rows, r) -> Float[Array, "rows width"]:

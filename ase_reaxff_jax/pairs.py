@@ -42,17 +42,32 @@ def separations(
     images: Float[Array, "images 3"],
     origins: Float[Array, "rows 3"],
     ends: Int[Array, "rows width"],
+    dtype: str | None = None,
 ) -> list[Float[Array, "rows width"]]:
-    """From the origin of each row to the images in it: x, y and z, Å."""
+    """From the origin of each row to the images in it: x, y and z, Å.
+
+    `dtype` is that of the result, where it is not that of the positions.
+    """
     both = zip(images.T, origins.T, strict=True)
-    return [x[ends] - origin[:, None] for x, origin in both]
+    apart = [x[ends] - origin[:, None] for x, origin in both]
+    return apart if dtype is None else [x.astype(dtype) for x in apart]
+
+
+def of_type(tree, dtype: str | None):
+    """Numbers of the type in which pairs are computed, where that is another."""
+    if dtype is None:
+        return tree
+    return jax.tree.map(
+        lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+    )
 
 
 def distances(
-    images: Float[Array, "images 3"], pairs: HalfList
+    images: Float[Array, "images 3"], pairs: HalfList, dtype: str | None = None
 ) -> Float[Array, "atoms width"]:
     """Distance of each pair, Å."""
-    x, y, z = separations(images, images[: len(pairs.species)], pairs.image)
+    origins = images[: len(pairs.species)]
+    x, y, z = separations(images, origins, pairs.image, dtype)
     return jnp.sqrt(x * x + y * y + z * z)
 
 

@@ -19,7 +19,7 @@ CHOICES = {
     "missing_bonds": ("error", "ignore"),
     "implementation": ("fused", "reference"),
 }
-NOT_YET = {"charge_model": ("acks2", "qtpie"), "dtype": ("mixed",)}
+NOT_YET = {"charge_model": ("acks2", "qtpie")}
 DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
 POSITIVE = ("charge_tolerance", "skin", "bond_skin")
 

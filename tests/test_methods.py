@@ -54,6 +54,29 @@ def test_single_precision_is_near_double_precision(name):
     assert single.get_potential_energy(atoms) != double.get_potential_energy(atoms)
 
 
+@pytest.mark.parametrize("method", ["direct", "iterative"])
+@pytest.mark.parametrize("name", NAMES)
+def test_mixed_precision_is_nearer(name, method):
+    atoms, double = SMALL[name], JaxReaxFF("cho")
+    mixed = JaxReaxFF(
+        "cho", dtype="mixed", charge_method=method, charge_tolerance=1e-10
+    )
+    assert_same(atoms, mixed, double, tolerance=5e-5)
+    assert mixed.get_potential_energy(atoms) != double.get_potential_energy(atoms)
+    terms = mixed.get_energy_terms(atoms)
+    assert sum(terms.values()) == pytest.approx(
+        mixed.get_potential_energy(atoms), abs=1e-5 * len(atoms)
+    )
+
+
+def test_second_derivatives_are_those_of_double_precision():
+    atoms = SMALL["ethanol"]
+    mixed, double = (
+        JaxReaxFF("cho", dtype=d).get_hessian(atoms) for d in ("mixed", "float64")
+    )
+    np.testing.assert_allclose(mixed, double, atol=1e-9)
+
+
 def test_a_mixture_of_sizes_at_once_equals_one_at_a_time():
     structures = [rattled("H2O", seed=s) for s in range(60)]
     structures += [*SMALL.values(), Atoms("O")]

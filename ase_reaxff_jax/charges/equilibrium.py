@@ -1,6 +1,6 @@
 """The charges of a structure, and what is known of how well they were found."""
 
-from functools import reduce
+from functools import partial, reduce
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
 from ase_reaxff_jax.charges.eem import ChargeEquations, Equilibrated, solver_of
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.options import Options
-from ase_reaxff_jax.pairs import HalfList, alone, distances, of_pairs
+from ase_reaxff_jax.pairs import HalfList, alone, distances, of_pairs, of_type
 from ase_reaxff_jax.taper import taper
 from ase_reaxff_jax.terms.coulomb import inverse_distance
 
@@ -45,11 +45,15 @@ def equations_of(
     images: Float[Array, "images 3"],
     pairs: HalfList,
     mask: Bool[Array, " atoms"],
+    dtype: str | None = None,
 ) -> ChargeEquations:
-    """The charge equations at the positions of all images (Å)."""
+    """The charge equations at the positions of all images (Å).
+
+    `dtype` is that of the matrix, where it is not that of the positions.
+    """
     atom, species = parameters.atom, pairs.species
     return ChargeEquations(
-        inverse=alone(_inverse_distances, parameters, images, pairs),
+        inverse=alone(partial(_inverse_distances, dtype), parameters, images, pairs),
         diagonal=2.0 * atom.eta[species],
         chi=jnp.where(mask, atom.chi[species], 0.0),
         pairs=pairs,
@@ -57,8 +61,9 @@ def equations_of(
     )
 
 
-def _inverse_distances(parameters, images, pairs) -> Float[Array, "atoms width"]:
-    r, general = distances(images, pairs), parameters.general
+def _inverse_distances(dtype, parameters, images, pairs) -> Float[Array, "atoms width"]:
+    parameters = of_type(parameters, dtype)
+    r, general = distances(images, pairs, dtype), parameters.general
     tapered = taper(r, general.swa, general.swb)
     gamma = of_pairs(parameters.pair, pairs).gamma
     return inverse_distance(gamma, r=r, tapered=tapered)

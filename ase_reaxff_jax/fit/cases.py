@@ -24,6 +24,7 @@ from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Bonds, Topology
+from ase_reaxff_jax.units import FAR_AWAY
 
 
 @quickly()
@@ -112,9 +113,11 @@ def _part(room: dict[str, int] | None, record) -> dict[str, int] | None:
     return {n: k for n, k in room.items() if (n in nb.LISTS) == (record is Neighbors)}
 
 
-def _images(system: System, neighbors: Neighbors) -> Float[np.ndarray, "images 3"]:
+def _images(system: System, neighbors: Neighbors) -> Float[np.ndarray, "images_1 3"]:
+    """As `neighbors.image_positions` has them, on the host."""
     shift = neighbors.shift.astype(float) @ np.asarray(system.cell)
-    return np.asarray(system.positions)[neighbors.source] + shift
+    images = np.asarray(system.positions)[neighbors.source] + shift
+    return np.concatenate([images, np.full((1, 3), FAR_AWAY)])
 
 
 def _pairs(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
