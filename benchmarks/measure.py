@@ -37,6 +37,7 @@ PEERS = [
     Peer(BASELINE, "peer_lammps", ("--ranks", "2"), compiles=False),
     Peer("ours, float64", "peer_ours"),
     Peer("ours, driver", "peer_driver"),
+    Peer("ours, driver, mixed", "peer_driver", ("--dtype", "mixed")),
     Peer("ours, float32", "peer_ours", ("--dtype", "float32")),
     # One to two orders of magnitude slower: the noise does not matter, the time does.
     Peer("jax-md, float64", "peer_jax_md", repeats=1),

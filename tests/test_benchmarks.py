@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # the benchmarks are not installed with the package
 
-from benchmarks import batch, measure, overhead, structures  # noqa: E402
+from benchmarks import batch, measure, overhead, parts, structures  # noqa: E402
 
 BUILDERS = {b.name: b.build for b in structures.BENCHMARKS}
 DENSITIES = {  # g/cm^3
@@ -119,6 +119,14 @@ def test_the_parts_of_the_drivers_time_make_up_the_whole():
     assert parts.keys() >= {"steps", "bond orders", "host"}
     assert sum(parts.values()) == pytest.approx(seconds)
     assert min(parts.values()) > 0
+
+
+def test_the_parts_of_a_step_are_printed_with_their_shares(capsys):
+    parts.main(["--system", "water-81", "--steps", "10"])
+    lines = [line.split("|") for line in capsys.readouterr().out.splitlines()]
+    assert lines[2][1].strip() == "a step" and lines[2][3].strip() == "100"
+    named = {line[1].strip("- ") for line in lines}
+    assert {"torsions", "hydrogen bonds", "charges: the matrix"} <= named
 
 
 def test_silica_without_a_force_field_is_skipped_with_a_word():
