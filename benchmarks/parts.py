@@ -91,8 +91,9 @@ def _of_derivatives(atoms, calc) -> dict[str, float]:
 
     engine = calc.engine
     with engine._scope():
-        system = jax.device_put(engine.system(atoms))
+        system = engine.system(atoms)
         entry = engine.lists.of(atoms, system)
+        system = jax.device_put(system)
         options = engine.options(len(system.mask))
         parameters, neighbors = engine.parameters, entry.neighbors
         topology = entry.topology

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
 from jaxtyping import Float
 
 from ase_reaxff_jax import report
@@ -80,7 +81,7 @@ class Simulation:
             self.state = jax.device_put(self._together(states))
         self.lists: Any = None  # `DeviceLists` once it is started
         self._stopped_at, self._stops = -2, 0  # step, and how often in a row
-        self._repeated = -2  # step from which one was repeated last
+        self._repeated, self._repeats = -2, 0  # likewise of steps that were repeated
         self.finished = False  # nothing is left to do, before the last step too
 
     def scope(self):
@@ -172,12 +173,18 @@ class Simulation:
 
     def _repeat(self, carry: Carry) -> None:
         """Back by one step, with a topology for where that step led."""
-        again = self.step - 1 == self._repeated
-        self._repeated = self.step - 1
-        with self.scope():
-            covered = np.atleast_1d(carry.state.result.covered)
-            self.renewal.cover(self.systems(), covered, generous=again)
-            self.lists = self.renewal.on_device(batched=self.batched)
+        self._repeats = self._repeats + 1 if self.step == self._repeated else 1
+        self._repeated = self.step
+        generous = self._repeats > 1
+        if self._repeats > 2:  # not even lists for all that orders can become
+            return self._failed(carry.previous)
+        try:
+            with self.scope():
+                covered = np.atleast_1d(carry.state.result.covered)
+                self.renewal.cover(self.systems(), covered, generous=generous)
+                self.lists = self.renewal.on_device(batched=self.batched)
+        except CalculationFailed:  # the step led to where no lists can be made
+            return self._failed(carry.previous)
         self.state = carry.previous
 
     def _renew(self, reason: int) -> None:
