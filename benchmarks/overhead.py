@@ -72,6 +72,7 @@ def measure(system: str, steps: int, log_every: int) -> tuple[float, dict[str, f
         timed(simulation, "advance", "steps"),
         timed(simulation, "connections", "bond orders"),
         timed(simulation.Simulation, "_renew", "list renewal"),
+        timed(simulation.Simulation, "_repeat", "list renewal"),
     ):
         run(
             atoms, calc, ensemble="nve", steps=steps, timestep_fs=TIMESTEP,
