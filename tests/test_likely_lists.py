@@ -86,8 +86,9 @@ def test_terms_and_second_derivatives_follow_too(narrow):
     np.testing.assert_allclose(hessian, fresh.calc.get_hessian(fresh), atol=1e-8)
 
 
-@pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("ensemble", ["nve", "nvt-langevin"])
+@pytest.mark.parametrize(
+    ("ensemble", "several"), [("nve", True), ("nvt-langevin", False)]
+)
 def test_dynamics_repeats_steps_and_goes_the_same_way(
     ensemble, several, narrow, wide, monkeypatch
 ):

@@ -14,8 +14,6 @@ from small import moist_methane
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import run
 
-pytestmark = pytest.mark.optimised
-
 TIMESTEP = 0.1  # fs
 DRIFT = 0.5  # meV an atom
 
