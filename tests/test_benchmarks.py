@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # the benchmarks are not installed with the package
 
-from benchmarks import batch, measure, overhead, parts, structures  # noqa: E402
+from benchmarks import batch, compare, measure, overhead, parts, structures  # noqa: E402
 
 BUILDERS = {b.name: b.build for b in structures.BENCHMARKS}
 DENSITIES = {  # g/cm^3
@@ -127,6 +127,27 @@ def test_the_parts_of_a_step_are_printed_with_their_shares(capsys):
     assert lines[2][1].strip() == "a step" and lines[2][3].strip() == "100"
     named = {line[1].strip("- ") for line in lines}
     assert {"torsions", "hydrogen bonds", "charges: the matrix"} <= named
+
+
+def test_two_results_are_compared_by_their_ratios(tmp_path, capsys):
+    def written(name, rows):
+        rows = [
+            measure.Row("water", 81, peer, step=step, ratio=ratio).as_dict()
+            for peer, step, ratio in rows
+        ]
+        (tmp_path / name).write_text(json.dumps({"rows": rows}))
+        return str(tmp_path / name)
+
+    old = written("old", [("ours", 20.0, 0.5), ("jax-md", 200.0, None)])
+    same = written("same", [("ours", 40.0, 0.52), ("other", 1.0, 1.0)])
+    slow = written("slow", [("ours", 20.0, 0.6), ("jax-md", 190.0, None)])
+    assert compare.main([old, same]) == 0
+    assert "| water | ours | 0.5 | 0.52 | 1.04 |  |" in capsys.readouterr().out
+    assert compare.main([old, slow]) == 1
+    printed = capsys.readouterr().out
+    assert "1.20 | slower" in printed and "| 200 | 190 | 0.95 |" in printed
+    with pytest.raises(SystemExit):
+        compare.main([slow, written("none", [("other", 1.0, 1.0)])])
 
 
 def test_silica_without_a_force_field_is_skipped_with_a_word():
