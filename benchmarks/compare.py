@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     for key in common:
         both = old[key], new[key]
-        name = "ratio" if all(row["ratio"] for row in both) else "step"
-        if not all(row[name] for row in both):
+        name = "ratio" if all(measured(row["ratio"]) for row in both) else "step"
+        if not all(measured(row[name]) for row in both):
             continue
         before, after = (row[name] for row in both)
         change = after / before
@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         cells = *key, f"{before:.3g}", f"{after:.3g}", f"{change:.2f}", remark
         print("| " + " | ".join(cells) + " |")
     return int(slower > 0)
+
+
+def measured(value: float | None) -> bool:
+    """Whether a number is there; a run that compiled all along has NaN."""
+    return value is not None and value > 0
 
 
 def read(path: Path) -> dict[tuple[str, str], dict]:
