@@ -152,22 +152,13 @@ def order_bound(
     return jnp.where(bonded, jnp.maximum(raw.total, 1e-12) / (1.0 - excess), 0.0)
 
 
-def likely_orders(
-    bond: BondParameters,
-    atom: AtomParameters,
-    general: GeneralParameters,
-    *,
-    species: Int[Array, " atoms"],
-    bonds: Bonds,
-    r: Float[Array, " bonds"],
-) -> Float[Array, " bonds"]:
-    """Orders that the bonds are not likely to exceed soon.
+def likely_orders(order: Float[Array, " bonds"]) -> Float[Array, " bonds"]:
+    """What bonds of these orders are not likely to exceed soon.
 
     Where atoms have many neighbours, those keep the weaker bonds far below the bound of
     `order_bound`, which holds for every way that the atoms could move.
     """
-    orders = bond_orders(bond, atom, general, species=species, bonds=bonds, r=r)
-    return jnp.maximum(GROWTH * orders.total, BODY_ORDER)
+    return jnp.maximum(GROWTH * order, BODY_ORDER)
 
 
 def bond_reach(

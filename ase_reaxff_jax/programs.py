@@ -7,7 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ase_reaxff_jax.bond_orders import bond_reach, likely_orders, order_bound
+from ase_reaxff_jax.bond_orders import (
+    bond_orders,
+    bond_reach,
+    likely_orders,
+    order_bound,
+)
 from ase_reaxff_jax.charges import approximate_inverse as charges
 from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.compilation import compiled, quickly
@@ -75,10 +80,10 @@ def order_limits(
     j_atom = neighbors.source[jnp.where(mask, j, 0)]
     bonds = Bonds(neighbors.close_i, j, j_atom, mask, neighbors.needed["close"])
     p, r = parameters, bond_vectors(images, bonds).r
-    likely = likely_orders(
+    orders = bond_orders(
         p.bond, p.atom, p.general, species=system.species, bonds=bonds, r=r
     )
-    return bound, jnp.minimum(bound, likely), images
+    return bound, jnp.minimum(bound, likely_orders(orders.total)), images
 
 
 approximate_inverse = quickly()(charges.approximate_inverse)

@@ -45,7 +45,6 @@ def measure(system: str, steps: int) -> tuple[int, dict[str, float]]:
     calc = JaxReaxFF(field, charge_tolerance=TOLERANCE)
     seconds = {"_renew": 0.0, "_repeat": 0.0}
     started: list[float] = []
-    last: list[simulation.Simulation] = []
 
     def begin(frame) -> bool:
         if frame.step == steps:
@@ -57,7 +56,6 @@ def measure(system: str, steps: int) -> tuple[int, dict[str, float]]:
         original = getattr(simulation.Simulation, name)
 
         def call(self, *arguments):
-            last[:] = [self]
             before = time.perf_counter()
             original(self, *arguments)
             seconds[name] += time.perf_counter() - before
@@ -79,10 +77,11 @@ def measure(system: str, steps: int) -> tuple[int, dict[str, float]]:
 
 def _of_derivatives(atoms, calc) -> dict[str, float]:
     """Seconds of the parts of the energy and its derivatives."""
+    import equinox as eqx
     import jax
     import jax.numpy as jnp
 
-    from ase_reaxff_jax import nonbonded, programs
+    from ase_reaxff_jax import programs
     from ase_reaxff_jax.charges.equilibrium import equations_of
     from ase_reaxff_jax.energy import bonded
     from ase_reaxff_jax.neighbors import image_positions
@@ -106,7 +105,7 @@ def _of_derivatives(atoms, calc) -> dict[str, float]:
         half = jax.jit(half_list)(neighbors.far, neighbors.source, system.species)
 
         def of_bonds(names, x, parameters, system, neighbors, topology):
-            moved = nonbonded.eqx.tree_at(lambda s: s.positions, system, x)
+            moved = eqx.tree_at(lambda s: s.positions, system, x)
             parts, _ = bonded(
                 parameters, moved, neighbors, topology, options, summed=True
             )
