@@ -54,7 +54,7 @@ class JaxReaxFF(Calculator):
             of their energy, where the others raise an error.
         dtype: "float64"; "mixed", with single precision for each pair of the van der
             Waals and Coulomb interactions (forces within about 1e-4 eV/Å of those of
-            "float64", in two thirds of the time where structures are large); or
+            "float64", steps of large structures in 0.75 to 1 of the time); or
             "float32" for everything, which takes coordinates up to 1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.

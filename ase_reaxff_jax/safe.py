@@ -29,7 +29,7 @@ def inverse_cube_root(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """`x**(-1/3)` for x > 0 that single precision can hold.
 
     In double precision from a root in single precision by two steps of Newton's method,
-    in a quarter of the time of exp(-log(x) / 3).
+    which takes less time than exp(-log(x) / 3).
     """
     root = jnp.exp(jnp.log(x.astype(jnp.float32)) * np.float32(-1.0 / 3.0))
     root = root.astype(x.dtype)
