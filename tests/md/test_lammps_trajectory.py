@@ -45,7 +45,10 @@ def moist_oxide():
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("build", [water, ethanol, explosive, moist_oxide])
+@pytest.mark.parametrize(
+    "build",
+    [water, pytest.param(ethanol, marks=pytest.mark.long), explosive, moist_oxide],
+)
 def test_positions_are_those_of_lammps_for_200_steps(build):
     atoms, force_field = build()
     warm(atoms)

@@ -108,7 +108,7 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("kills", "steps"),
     [
-        pytest.param(3, 800, marks=pytest.mark.slow),
+        pytest.param(2, 800, marks=pytest.mark.slow),
         pytest.param(50, 12_000, marks=pytest.mark.long),
     ],
 )
