@@ -266,7 +266,8 @@ class Lists:
             topology = made(larger)
             self._check_complete(topology)
         room |= topology.capacity
-        if self.settings.charge_solver(len(system.mask)) == "iterative":
+        solver = self.settings.charge_solver(len(system.mask))
+        if self.settings.charge_model == "eem" and solver == "iterative":
             inverse = programs.approximate_inverse(self.parameters, system, neighbors)
             topology = replace(topology, inverse=inverse)
         return jax.device_put(topology)

@@ -15,9 +15,10 @@ double_precision = pieces.double_precision
 ATOMS = 90  # in a cell that is shorter than the reach of the charges
 
 
-def made(charge_method="iterative"):
+def made(charge_method="iterative", **options):
     """The equations of a mixture, as a matrix, and their approximate inverse."""
-    atoms = with_calculator(amorphous("C H O", ATOMS), charge_method=charge_method)
+    atoms = amorphous("C H O", ATOMS)
+    atoms = with_calculator(atoms, charge_method=charge_method, **options)
     engine = atoms.calc.engine
     system = engine.system(atoms)
     entry = engine.lists.of(atoms, system)
@@ -69,6 +70,7 @@ def test_a_row_solves_the_equations_of_the_atoms_around_it():
 
 def test_it_is_made_only_for_the_iterative_solver():
     assert made("direct")[1] is None
+    assert made(charge_model="fixed")[1] is None
 
 
 def evaluated(method):
