@@ -18,6 +18,7 @@ from ase_reaxff_jax.md import preparation
 from ase_reaxff_jax.md.conditions import Conditions, courses
 from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.integrators import integrator_of
+from ase_reaxff_jax.md.shared_calculator import calculator_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import DIRECT_LIMIT
@@ -183,14 +184,8 @@ class Arguments:
 
     def calculator(self) -> JaxReaxFF:
         """The one given, or that of the atoms."""
-        given = self.atoms[0] if self.batched else self.atoms
-        calc = given.calc if self.calc is None else self.calc
-        if not isinstance(calc, JaxReaxFF):
-            raise InputError(
-                f"run needs a JaxReaxFF calculator: pass calc, or set atoms.calc; "
-                f"found {calc!r}"
-            )
-        return calc
+        given = list(self.atoms) if self.batched else [self.atoms]
+        return calculator_of(given, self.calc, caller="run")
 
     def files_of(self, k: int) -> Files:
         """Names of the files of system k."""

@@ -57,7 +57,8 @@ def run(
     Args:
         atoms: The structure, which is not changed; or a list of structures of at most
             256 atoms each, which advance together as one batch.
-        calc: The calculator; None takes that of the atoms.
+        calc: The calculator; None takes that of the atoms, which all structures of a
+            list must share.
         steps: Number of the last step; the first is 0.
         ensemble: "nve", "nvt-langevin", "nvt-nose-hoover", "nvt-csvr",
             "nvt-berendsen", "npt-scr" (stochastic cell rescaling with CSVR),

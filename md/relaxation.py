@@ -15,6 +15,7 @@ from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.errors import suggestion
 from ase_reaxff_jax.md.minimizers import MINIMIZERS
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
+from ase_reaxff_jax.md.shared_calculator import calculator_of
 from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.report import explained
@@ -57,7 +58,8 @@ def relax(
             256 atoms each, which advance together as one batch, those that have
             converged staying where they are. Of the constraints, FixAtoms and
             FixCartesian hold; where the cell changes, what is fixed follows it.
-        calc: The calculator; None takes that of the atoms.
+        calc: The calculator; None takes that of the atoms, which all structures of a
+            list must share.
         fmax: Largest force allowed, eV/Å; on the cell, the derivative of the energy by
             its strain over the number of atoms, eV.
         cell: True or "full" relaxes the cell too; "isotropic" only its volume; six
@@ -79,7 +81,7 @@ def relax(
             `SimulationBlewUp` with the last good frame in its `atoms`.
     """
     structures, batched = _structures(atoms)
-    calc = _calculator(structures[0], calc)
+    calc = calculator_of(structures, calc, caller="relax")
     _check(fmax, steps, optimizer)
     kind, strains = _cell(structures, cell, pressure_GPa)
     request = Request(
@@ -149,16 +151,6 @@ def _structures(atoms: Atoms | list[Atoms]) -> tuple[list[Atoms], bool]:
             "relax larger ones one by one"
         )
     return structures, True
-
-
-def _calculator(atoms: Atoms, calc: JaxReaxFF | None) -> JaxReaxFF:
-    calc = atoms.calc if calc is None else calc
-    if not isinstance(calc, JaxReaxFF):
-        raise InputError(
-            f"relax needs a JaxReaxFF calculator: pass calc, or set atoms.calc; found "
-            f"{calc!r}"
-        )
-    return calc
 
 
 def _check(fmax: Any, steps: Any, optimizer: Any) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import InputError
+from ase.calculators.emt import EMT
 from molecules import molecule
 from small import moist_methane
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import SimulationBlewUp, relax, run
+from ase_reaxff_jax.md.shared_calculator import calculator_of
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,32 @@ def test_structures_that_cannot_move_are_told_why(calc):
     light.set_masses([16.0, 0.0, 1.0])
     with pytest.raises(InputError, match="masses must be positive: atoms 1"):
         run(light, calc, steps=1, progress=False)
+
+
+def waters(*calculators):
+    structures = [molecule("H2O") for _ in calculators]
+    for atoms, own in zip(structures, calculators, strict=True):
+        atoms.calc = own
+    return structures
+
+
+@pytest.mark.parametrize("caller", [run, relax])
+def test_a_list_of_structures_with_different_calculators_is_refused(calc, caller):
+    for other, words in (
+        (JaxReaxFF("rdx"), "structure 1 has force_field='rdx', that of .* 0 'cho'; "),
+        (JaxReaxFF("cho", skin=2.0), "structure 1 has skin=2.0, .* 0 1.0; .*pass calc"),
+        (None, f"{caller.__name__} .*: pass calc, or set .* structure 1; found None"),
+        (EMT(), "of structure 1; found .*EMT"),
+    ):
+        with pytest.raises(InputError, match=words):
+            caller(waters(calc, other), steps=0, progress=False)
+
+
+def test_calculators_with_the_same_numbers_and_options_are_one(calc):
+    same = waters(calc, calc, JaxReaxFF(calc.force_field, charge=0))
+    assert calculator_of(same, None, caller="run") is calc
+    other = JaxReaxFF("rdx")
+    assert calculator_of(waters(calc, None), other, caller="run") is other
 
 
 @pytest.mark.parametrize("cell", [1, None, 0.5, [1.5] * 6, {"xx": True}])
