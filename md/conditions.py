@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -25,10 +26,12 @@ class Course:
     ):
         self.name, self.target, self.least = name, target, least
         self.steps, self.timestep_fs = steps, timestep_fs
-        ends = target if isinstance(target, tuple) else (target,)
+        self._known: dict[int, float] = {}  # of a function, at the steps asked for last
+        ramp = isinstance(target, tuple)
+        ends = target if ramp else (target,)
         if callable(target):
             self.at(np.zeros(1, int))
-        elif len(ends) not in (1, 2) or not all(map(_is_number, ends)):
+        elif (ramp and len(ends) != 2) or not all(map(_is_number, ends)):
             raise InputError(
                 f"{name} must be a number, (start, stop) or a function of the time in "
                 f"fs, not {target!r}"
@@ -36,36 +39,48 @@ class Course:
         else:
             self._check(np.asarray(ends, float), ends)
 
+    @property
+    def constant(self) -> bool:
+        """Whether it is the same at all steps."""
+        return not callable(self.target) and not isinstance(self.target, tuple)
+
     def at(self, steps: np.ndarray) -> Float[np.ndarray, " steps"]:
         """Values at these steps; InputError where one makes no sense."""
         target = self.target
         if callable(target):
-            times = steps * self.timestep_fs
-            values = np.array([float(target(float(t))) for t in times])
-            self._check(values, target)
-            return values
+            self._known = {n: self._value(n) for n in steps.tolist()}
+            return np.array(list(self._known.values()))
         if isinstance(target, tuple):
             share = np.clip(steps / max(self.steps, 1), 0.0, 1.0)
             return target[0] + (target[1] - target[0]) * share
         return np.full(len(steps), float(target))
+
+    def _value(self, step: int) -> float:
+        """Of a function, which is asked once for each step."""
+        if step not in self._known:
+            time = step * float(self.timestep_fs)
+            value = float(self.target(time))
+            self._check(np.array([value]), self.target, at=f" at {time:g} fs")
+            return value
+        return self._known[step]
 
     def described(self) -> float | str:
         """The course as a checkpoint has it; a function is known by its start alone."""
         target = self.target
         if callable(target):
             return f"a function of time, {self.at(np.zeros(1, int))[0]:g} at the start"
-        if isinstance(target, tuple) and len(target) == 2:
+        if isinstance(target, tuple):
             first, last = map(float, target)
             return f"a ramp from {first} to {last} over {self.steps} steps"
         return float(self.at(np.zeros(1, int))[0])
 
-    def _check(self, values: np.ndarray, given) -> None:
+    def _check(self, values: np.ndarray, given, at: str = "") -> None:
         bad = ~np.isfinite(values) | (values < self.least)
         if bad.any():
             limit = f"at least {self.least:g}" if np.isfinite(self.least) else "finite"
             where = f" in {given!r}" if callable(given) or len(given) > 1 else ""
             raise InputError(
-                f"{self.name} must be {limit}, found {values[bad][0]:g}{where}"
+                f"{self.name} must be {limit}, found {values[bad][0]:g}{at}{where}"
             )
 
 
@@ -117,16 +132,36 @@ class Conditions:
             farthest=array(self.max_displacement_A),
         )
 
-    def targets(self, first: int, settings: Settings) -> list[Targets]:
-        """What each system is to have, from step `first` on."""
-        steps = np.arange(first, first + CHUNK)
-        return [
-            Targets(
-                kT=settings.array(units.kB * temperature.at(steps)),
-                pressure=settings.array(units.GPa * pressure.at(steps)),
-                key=np.asarray(jax.random.key_data(jax.random.key(seed))),
-            )
-            for temperature, pressure, seed in zip(
-                self.temperatures, self.pressures, self.seeds, strict=True
-            )
-        ]
+    @property
+    def constant(self) -> bool:
+        """Whether nothing changes from step to step."""
+        return all(c.constant for c in (*self.temperatures, *self.pressures))
+
+    @cached_property
+    def _keys(self) -> list[np.ndarray]:
+        """Of each system's random numbers."""
+        keys = map(jax.random.key, self.seeds)
+        return [np.asarray(jax.random.key_data(key)) for key in keys]
+
+    def targets(self, first: int, last: int, settings: Settings) -> list[Targets]:
+        """What each system is to have at steps `first` to `last`, of one call."""
+        steps = np.arange(first, last + 1)
+        kT = _of_each(self.temperatures, steps, units.kB, settings)
+        pressure = _of_each(self.pressures, steps, units.GPa, settings)
+        parts = zip(kT, pressure, self._keys, strict=True)
+        return [Targets(kT=t, pressure=p, key=key) for t, p, key in parts]
+
+
+def _of_each(
+    courses: Sequence[Course], steps: np.ndarray, unit: float, settings: Settings
+) -> list[np.ndarray]:
+    """Values of each course, as long as the loop wants them; the last is repeated.
+
+    Systems that share a course share the array.
+    """
+    spare = CHUNK - len(steps)
+    made = {
+        id(course): np.pad(settings.array(unit * course.at(steps)), (0, spare), "edge")
+        for course in {id(course): course for course in courses}.values()
+    }
+    return [made[id(course)] for course in courses]

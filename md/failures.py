@@ -104,7 +104,7 @@ def _next_step(simulation: "Simulation", k: int) -> tuple[np.ndarray, np.ndarray
     with simulation.scope():
         schedule, targets, particles, start = jax.device_put((
             conditions.schedule(first, settings),
-            conditions.targets(first, settings)[k],
+            conditions.targets(first, first, settings)[k],
             particles,
             state,
         ))  # fmt: skip

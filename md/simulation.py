@@ -80,6 +80,7 @@ class Simulation:
             self.fixed = jax.device_put(self._together(fixed))
             self.state = jax.device_put(self._together(states))
         self.lists: Any = None  # `DeviceLists` once it is started
+        self._targets: Any = None  # of the last call
         self._stopped_at, self._stops = -2, 0  # step, and how often in a row
         self._repeated, self._repeats = -2, 0  # likewise of steps that were repeated
         self.finished = False  # nothing is left to do, before the last step too
@@ -165,9 +166,11 @@ class Simulation:
         settings, conditions = self.engine.settings, self.conditions
         first = before + 1
         schedule = conditions.schedule(first, settings, at_rest=first == 0)
-        targets = self._together(conditions.targets(first, settings))
+        if self._targets is None or not conditions.constant:
+            targets = conditions.targets(first, until, settings)
+            self._targets = jax.device_put(self._together(targets))
         return advance(
-            self.engine.parameters, self.fixed, self.lists, schedule, targets,
+            self.engine.parameters, self.fixed, self.lists, schedule, self._targets,
             self.state, np.asarray(until, np.int32), plan=self.plan,
         )  # fmt: skip
 

@@ -11,7 +11,10 @@ from small import moist_methane
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import SimulationBlewUp, run
+from ase_reaxff_jax.md.conditions import Conditions, Course
 from ase_reaxff_jax.md.integrators import ENSEMBLES
+from ase_reaxff_jax.md.loop import CHUNK
+from ase_reaxff_jax.precision import scope
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,50 @@ def test_ramps_arrive(calc):
     np.testing.assert_allclose(function.total_energy, result.total_energy)
 
 
+def test_a_function_of_time_is_asked_once_for_each_step_of_the_run(calc):
+    asked = []
+
+    def falling(time):  # below 0 from step 48 on
+        asked.append(time)
+        return 300.0 - 25.0 * time
+
+    quiet(
+        moist_methane(), calc, ensemble="nvt-berendsen", steps=40, timestep_fs=0.25,
+        tau_fs=5.0, temperature_K=falling,
+    )  # fmt: skip
+    assert asked == [0.25 * step for step in range(41)]
+    with pytest.raises(InputError, match=r"at least 0\.001, found 0 at 12 fs in"):
+        quiet(
+            moist_methane(), calc, ensemble="nvt-berendsen", steps=48, tau_fs=5.0,
+            temperature_K=falling,
+        )  # fmt: skip
+
+
+def test_conditions_are_made_for_the_steps_of_a_call_and_no_further():
+    options = dict(steps=8, timestep_fs=0.5, least=0.0)
+    ramp, function = (
+        Course("temperature_K", target, **options)
+        for target in ((300.0, 700.0), lambda time: 100.0 / (5.0 - time))
+    )
+    one = Course("pressure_GPa", 2.0, **options)
+    conditions = Conditions(
+        timestep_fs=0.5, tau_fs=100.0, pressure_tau_fs=100.0,
+        compressibility_per_GPa=0.5, temperatures=[ramp, function],
+        pressures=[one, one], seeds=[3, 4], max_temperature_K=np.inf,
+        max_displacement_A=np.inf,
+    )  # fmt: skip
+    assert one.constant and not conditions.constant
+    with scope("float64"):
+        first, second = conditions.targets(7, 9, JaxReaxFF("cho").engine.settings)
+    temperatures = first.kT / units.kB, second.kT / units.kB
+    np.testing.assert_allclose(temperatures[0][:3], [650.0, 700.0, 700.0])
+    np.testing.assert_allclose(temperatures[1][:3], [200 / 3, 100.0, 200.0])
+    for values in temperatures:
+        assert (values[3:] == values[2]).all() and len(values) == CHUNK
+    assert first.pressure is second.pressure
+    assert not np.array_equal(first.key, second.key)
+
+
 def test_many_systems_advance_as_each_alone(calc):
     structures = [molecule("H2O"), molecule("CH4"), moist_methane()]
     for ensemble in ("nve", "nvt-langevin"):
@@ -198,6 +245,7 @@ def test_a_function_and_the_clock_can_end_a_run(calc):
         (dict(timestep_fs=2.0), "too long"),
         (dict(temperature_K=-1.0), "temperature_K"),
         (dict(temperature_K="hot"), "temperature_K"),
+        (dict(temperature_K=(300.0,)), r"\(start, stop\) .*, not \(300.0,\)"),
         (dict(temperature_K=[1.0, 2.0]), "list"),
         (dict(tau_fs=0.1), "tau_fs"),
         (dict(steps=-1), "steps"),
