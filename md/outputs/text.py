@@ -5,6 +5,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from ase.calculators.calculator import InputError
+
 from ase_reaxff_jax.md.outputs import files
 
 
@@ -82,7 +84,7 @@ def _cut_back(file: FileIO, path: Path, length: int) -> None:
         raise files.too_short(path, size, length, "bytes")
     file.seek(max(length - 1, 0))
     if length and file.read(1) != b"\n":
-        raise files.InputError(
+        raise InputError(
             f"{path} has no end of a line at byte {length}, where it ended when the "
             "checkpoint was written: it was changed or replaced since. Put the right "
             "file back, or start anew with overwrite=True"
