@@ -1,8 +1,9 @@
 """Checkpoints: everything that a run needs to go on, in one file.
 
 The file is a line with the checksum of the rest, and the rest: arrays in NumPy's format
-and plain data as JSON. It is written beside the last one, which becomes the file's
-second generation, NAME.old; at any moment at least one of the two is whole.
+and plain data as JSON. It is written beside the last one as NAME.new; then the last one
+becomes the second generation, NAME.old, and the new one takes its place. A damaged file
+never takes the place of another, so that at any moment at least one is whole.
 """
 
 import hashlib
@@ -45,12 +46,16 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
     """
     for name in names(path):
         files.check_name(name)
+    current, last, unfinished = names(path)
+    keeps = _is_whole(current)
+    if not keeps and _is_whole(unfinished) and not _is_whole(last):
+        os.replace(unfinished, current)  # the only one; it would be written over
+        keeps = True
     content = io.BytesIO()
     words = np.frombuffer(json.dumps(plain).encode(), np.uint8)
     np.savez(content, allow_pickle=False, **{PLAIN: words}, **arrays)
     body = content.getvalue()
     digest = hashlib.sha256(body).hexdigest().encode()
-    *_, unfinished = names(path)
     try:
         with files.named(path), open(unfinished, "wb") as file:
             file.write(MAGIC + digest + b"\n" + body)
@@ -59,8 +64,7 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
     except BaseException:  # part of a file would take room on a full disk
         unfinished.unlink(missing_ok=True)
         raise
-    current, last = generations(path)
-    if current.exists():
+    if keeps:
         os.replace(current, last)
     os.replace(unfinished, current)
     files.sync_folder(path)
@@ -74,21 +78,38 @@ def exists(path: Path) -> bool:
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and plain data of the newest generation that is whole.
 
+    Where neither is, of a new one that has not yet taken its place.
+
     Raises:
-        CheckpointError: neither is; it says what is wrong with each.
+        CheckpointError: none is; it says what is wrong with each generation.
     """
     faults = []
-    for file in generations(path):
+    for file in names(path):
         try:
             return _read(file)
         except FileNotFoundError:
             faults.append(f"{file} does not exist")
         except CheckpointError as error:
             faults.append(str(error))
-    raise CheckpointError("; ".join(faults))
+    raise CheckpointError("; ".join(faults[: len(generations(path))]))
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether there is a checkpoint that can be read."""
+    try:
+        _body(file)
+    except (OSError, CheckpointError):
+        return False
+    return True
 
 
 def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with np.load(io.BytesIO(_body(file)), allow_pickle=False) as content:
+        arrays = {name: content[name] for name in content.files}
+    return arrays, json.loads(arrays.pop(PLAIN).tobytes())
+
+
+def _body(file: Path) -> bytes:
     head, _, body = file.read_bytes().partition(b"\n")
     if not head.startswith(MAGIC[:24]):
         raise CheckpointError(f"{file} is not a checkpoint of this program")
@@ -99,9 +120,7 @@ def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         )
     if hashlib.sha256(body).hexdigest().encode() != head[len(MAGIC) :]:
         raise CheckpointError(f"{file} is damaged: its checksum is wrong")
-    with np.load(io.BytesIO(body), allow_pickle=False) as content:
-        arrays = {name: content[name] for name in content.files}
-    return arrays, json.loads(arrays.pop(PLAIN).tobytes())
+    return body
 
 
 def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
