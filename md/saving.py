@@ -1,7 +1,7 @@
 """A run as a checkpoint, and back."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ase_reaxff_jax.md.arguments import Arguments
 from ase_reaxff_jax.md.errors import CheckpointError
 from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.simulation import Simulation
+from ase_reaxff_jax.settings import POSITIVE
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ def identity(
     `names` are those of its first system's files.
     """
     engine, structures = simulation.engine, simulation.structures
-    settings = engine.settings
     path = arguments.checkpoint
     return {
         "number of systems": len(structures),
@@ -43,16 +43,24 @@ def identity(
         "order of the atoms, masses, constraints and periodicity": _digest(structures),
         "force field": engine.fingerprint,
         **_conditions(simulation, arguments),
-        "dtype": settings.dtype,
-        "charge_model": settings.charge_model,
-        "charge_tolerance": float(settings.charge_tolerance),
-        "charge_response": bool(settings.charge_response),
-        "missing_bonds": settings.missing_bonds,
+        **_calculator(simulation),
         "total charge": [engine.total_charge(atoms) for atoms in structures],
         "log_every": int(arguments.log_every),
         "trajectory_every": int(arguments.frame_every) if names.trajectories else None,
         **({} if path is None else names.seen_from(path)),
     }
+
+
+def _calculator(simulation: Simulation) -> dict[str, Any]:
+    """The calculator's options but for the device; what "auto" stands for."""
+    settings = simulation.engine.settings
+    given = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    del given["charge"], given["device"]  # the total charge is compared itself
+    given["charge_method"] = simulation.plan.options.charge_method
+    given["neighbors"] = settings.neighbor_search
+    for name in POSITIVE:
+        given[name] = float(given[name])
+    return given | {"charge_response": bool(settings.charge_response)}
 
 
 def _conditions(simulation: Simulation, arguments: Arguments) -> dict[str, Any]:
@@ -140,9 +148,14 @@ def load(path: Path, simulation: Simulation, identity: dict[str, Any]) -> Kept:
     with simulation.scope():
         leaves, structure = jax.tree.flatten(simulation.state)
         found = [arrays.get(f"state {k}") for k in range(len(leaves))]
-        for old, new in zip(leaves, found, strict=True):
+        for k, (old, new) in enumerate(zip(leaves, found, strict=True)):
             if new is None or new.shape != old.shape or new.dtype != old.dtype:
-                raise CheckpointError(f"{path} has the state of another kind of run")
+                had = "nothing" if new is None else f"{new.dtype} {new.shape}"
+                raise CheckpointError(
+                    f"{path}: array {k} of the state is {had}, where this program has "
+                    f"{old.dtype} {old.shape}; another version of it wrote the file: "
+                    "continue with that one, or start a new run with overwrite=True"
+                )
         simulation.state = jax.device_put(jax.tree.unflatten(structure, found))
     names = ("far_positions", "far_cell", "near_positions", "near_cell", "generous")
     references = [

@@ -189,6 +189,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(saved):
         (dict(temperature_K=900), "temperature_K was 300.0 and is now 900.0"),
         (dict(calc=JaxReaxFF("cho", charge_tolerance=1e-4)), "charge_tolerance"),
         (dict(calc=JaxReaxFF("cho", charge_response=False)), "charge_response"),
+        (dict(calc=JaxReaxFF("cho", skin=0.8)), "skin was 1.0 and is now 0.8"),
+        (dict(calc=JaxReaxFF("cho", bond_skin=0.2)), "bond_skin was 0.3"),
+        (dict(calc=JaxReaxFF("cho", implementation="reference")), "implementation"),
+        (dict(calc=JaxReaxFF("cho", neighbors="jax-md")), "neighbors was 'vesin'"),
+        (dict(calc=JaxReaxFF("cho", charge_method="iterative")), "method was 'd"),
         (dict(trajectory_every=2), r"trajectory_every was 1 and is now 2"),
         (dict(trajectory="b.traj"), r"trajectory was \['a.traj'\] and .* \['b.traj'\]"),
         (dict(log=None), "log was 'a.csv' and is now None"),
@@ -202,6 +207,23 @@ def test_a_checkpoint_of_another_run_is_refused(saved, change, words):
     with pytest.raises(CheckpointError, match=words):
         run(**given)
     assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.usefixtures("saved")
+def test_what_auto_stands_for_may_be_named_in_a_restart():
+    named = JaxReaxFF("cho", neighbors="vesin", charge_method="direct", device="cpu")
+    result = run(molecule("H2O"), named, restart=True, **SHORT)
+    assert result.step.tolist() == [0, 2, 4]
+
+
+def test_a_state_of_another_shape_is_told_with_a_remedy(saved):
+    calc, path = saved
+    arrays, plain = checkpoint.read(path)
+    arrays["state 1"] = arrays["state 1"][:-1]
+    checkpoint.write(path, arrays, plain)
+    words = r"array 1 of the state is float64 \(15, 3\), .* \(16, 3\); .*overwrite"
+    with pytest.raises(CheckpointError, match=words):
+        run(molecule("H2O"), calc, restart=True, **SHORT)
 
 
 def identity(**options):
