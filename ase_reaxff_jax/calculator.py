@@ -45,7 +45,8 @@ class JaxReaxFF(Calculator):
         charge_model: "eem" (charge equilibration, also called QEq), or "fixed" (the
             atoms' initial charges).
         charge_tolerance: Relative residual at which the charge equations are solved;
-            in float32 at least 1e-6, which is what rounding leaves.
+            in float32 and mixed precision at least 1e-6, which is about what rounding
+            leaves of the equations.
         charge_response: Whether forces contain the response of the charges, which
             makes them the exact derivative of the energy; False holds the charges
             fixed, as LAMMPS does.
@@ -53,9 +54,10 @@ class JaxReaxFF(Calculator):
             "stationary" is direct for these too, and takes charges that are no minimum
             of their energy, where the others raise an error.
         dtype: "float64"; "mixed", with single precision for each pair of the van der
-            Waals and Coulomb interactions (forces within about 1e-4 eV/Å of those of
-            "float64", steps of large structures in 0.75 to 1 of the time); or
-            "float32" for everything, which takes coordinates up to 1000 Å.
+            Waals and Coulomb interactions, and double precision for their sums and all
+            else (forces within about 1e-4 eV/Å of those of "float64", steps of large
+            structures in 0.75 to 1 of the time); or "float32" for everything, which
+            takes coordinates up to 1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.
@@ -210,7 +212,11 @@ class JaxReaxFF(Calculator):
         return self.get_property("charges", atoms)
 
     def get_energy_terms(self, atoms: Atoms | None = None) -> dict[str, float]:
-        """The energy by term, eV; the values add up to the energy."""
+        """The energy by term, eV; the values add up to the energy.
+
+        With dtype="mixed" they do to 1e-6 eV an atom, because the charges of a pair are
+        rounded for the forces and the energy.
+        """
         atoms = self._atoms(atoms)
         self.get_property("energy", atoms)  # an error where the charges are not right
         return self._engine.energy_terms(atoms)

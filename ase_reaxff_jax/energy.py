@@ -159,7 +159,7 @@ class Terms(eqx.Module):
             coulomb=n.coulomb,
             charge=n.charge,
         )
-        sums = {name: jnp.sum(part) for name, part in parts.items()}
+        sums = {name: jnp.sum(part, dtype=b.bond.dtype) for name, part in parts.items()}
         sums["lone_pair"] += jnp.sum(b.c2)  # as the original program counts it
         return sums
 

@@ -6,7 +6,7 @@ programs in the right precision, and turns what they report into errors.
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -72,19 +72,18 @@ class Engine:
         digest = hashlib.sha256(numbers).hexdigest()[:12]
         return f"ForceField({' '.join(self.force_field.elements)}, sha256 {digest})"
 
-    def options(self, atoms: int) -> Options:
-        """Static options for a (padded) number of atoms."""
+    def options(self, atoms: int, dtype: str | None = None) -> Options:
+        """Static options for a (padded) number of atoms; `dtype` is the settings'."""
         method: Any = self.settings.charge_solver(atoms)
+        dtype = dtype or self.settings.dtype
         return Options(
             **self.form,
             charge_model=self.settings.charge_model,
             charge_method=method,
             charge_response=self.settings.charge_response,
-            charge_tolerance=max(
-                self.settings.charge_tolerance, REACHABLE[self.settings.dtype]
-            ),
+            charge_tolerance=max(self.settings.charge_tolerance, REACHABLE[dtype]),
             implementation=self.settings.implementation,
-            pair_dtype=PAIR_DTYPES[self.settings.dtype],
+            pair_dtype=PAIR_DTYPES[dtype],
         )
 
     def total_charge(self, atoms: Atoms) -> float:
@@ -288,7 +287,7 @@ class Engine:
             entry = self.lists.of(atoms, system)
             guess = self._guess(atoms, system, entry)
             # Second derivatives are worth the precision in any case.
-            options = replace(self.options(len(system.mask)), pair_dtype=None)
+            options = self.options(len(system.mask), system.positions.dtype.name)
             with report.memory(count, entry.room):
                 result = self._derivatives(system, entry, guess, options)
                 report.check(atoms, jax.device_get(result), entry.neighbors, options)

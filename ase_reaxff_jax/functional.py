@@ -6,7 +6,6 @@ date, makes the energy NaN; it never makes it wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +28,6 @@ from ase_reaxff_jax.functional_lists import (
     sensible,
 )
 from ase_reaxff_jax.mixing import Parameters
-from ase_reaxff_jax.precision import REACHABLE
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
@@ -48,7 +46,6 @@ class NeighborFn(NamedTuple):
 def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
     """`(neighbor_fn, energy_fn)` for the elements, cell and charge of `atoms`."""
     structure = Structure(engine, atoms)
-    options = engine.options(len(atoms))
 
     @jax.jit
     def energy_fn(
@@ -86,14 +83,12 @@ def functions_of(engine: Engine, atoms: Atoms) -> tuple[NeighborFn, Callable]:
             _check(force_field, engine.force_field)
             current = programs.mixed(in_precision(force_field, dtype))
             parameters = current[0]
-        # Single precision does not reach every tolerance.
-        reachable = max(options.charge_tolerance, REACHABLE[dtype.name])
-        form = replace(options, charge_tolerance=reachable, pair_dtype=None)
+        options = engine.options(len(R), dtype.name)
         guess = jnp.zeros((2, len(R)), dtype)
         if options.charge_model == "fixed":
             guess = guess.at[0].set(jnp.asarray(structure.charges, dtype))
         energy, found = total_energy(
-            parameters, system, neighbor.neighbors, neighbor.topology, form, guess
+            parameters, system, neighbor.neighbors, neighbor.topology, options, guess
         )
         fixed = jax.lax.stop_gradient((system, neighbor, current))
         usable = found.solution.converged & _covered(structure, *fixed)

@@ -80,7 +80,8 @@ def non_bonded_energy(
         energies, solution = pair_energies(
             parameters, system, neighbors, options, start
         )
-        parts = [jnp.sum(part) for part in jax.tree.leaves(energies)]
+        double = solution.charges.dtype
+        parts = [jnp.sum(part, dtype=double) for part in jax.tree.leaves(energies)]
         return jnp.sum(jnp.stack(parts)), solution
     images = image_positions(system.positions, system.cell, neighbors)
     pairs = half_list(neighbors.far, neighbors.source, system.species)
@@ -146,7 +147,8 @@ class _Parts(eqx.Module):
 
 
 def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
-    return jnp.sum(van_der_waals_of_pairs(options, parameters, images, pairs))
+    energies = van_der_waals_of_pairs(options, parameters, images, pairs)
+    return jnp.sum(energies, dtype=images.dtype)
 
 
 def _solved(options, parameters, state, pairs, mask, start):

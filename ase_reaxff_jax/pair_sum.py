@@ -80,24 +80,24 @@ def _sum_and_gradient(options, weights, images, pairs: HalfList):
         r = jnp.sqrt(x * x + y * y + z * z)
         energies = partial(_weighted, options, weights, (pairs, *charges))
         values, slopes = jax.jvp(energies, (r,), (jnp.ones_like(r),))
-        pulls = [slopes / r * d for d in (x, y, z)]
+        # Sums of rounded pulls are not rounded again, so that they cancel in pairs.
+        pulls = [(slopes / r * d).astype(images.dtype) for d in (x, y, z)]
         by_image = [
             so_far.at[pairs.image].add(pull)
             for so_far, pull in zip(by_image, pulls, strict=True)
         ]
         rows = jnp.stack([jnp.sum(pull, axis=1) for pull in pulls], axis=1)
-        by_row = jnp.sum(values, axis=1).astype(energy.dtype)
-        return (energy + jnp.sum(by_row), *by_image), rows
+        return (energy + jnp.sum(values, dtype=energy.dtype), *by_image), rows
 
     count, width = pairs.image.shape
-    zero = jnp.zeros(len(images), weights[1].dtype)
+    zero = jnp.zeros(len(images), images.dtype)
     rows = (pairs, weights[1], weights[2]), images[:count]
     none = jnp.zeros((), images.dtype)
     (energy, *by_image), by_row = sums_over_blocks(
         added, (none, zero, zero, zero), rows, entries=width
     )
     gradient = jnp.stack(by_image, axis=1).at[:count].add(-by_row)
-    return energy, gradient.astype(images.dtype)
+    return energy, gradient
 
 
 def _weighted(options, weights, rows, r) -> Float[Array, "rows width"]:

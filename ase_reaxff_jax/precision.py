@@ -13,10 +13,15 @@ DTYPES = {"float64": np.float64, "float32": np.float32, "mixed": np.float64}
 PAIR_DTYPES = {"float64": None, "float32": None, "mixed": "float32"}
 """Type of the numbers of each non-bonded pair, where it is not that of all others.
 
-Distances are those of positions in double precision, sums of many pairs are too.
+The separation of a pair is found in double precision and rounded; energies and forces
+of pairs are added up in double precision.
 """
-REACHABLE = {"float64": 1e-13, "float32": 1e-6, "mixed": 1e-13}
-"""Relative residual of the charge equations that rounding lets iterations reach."""
+REACHABLE = {"float64": 1e-13, "float32": 1e-6, "mixed": 1e-6}
+"""Relative residual of the charge equations that is worth iterating to.
+
+In single precision rounding lets iterations reach no less. With "mixed" they would, but
+of a matrix with rounded entries; its solution leaves this much in the exact equations.
+"""
 
 
 @contextlib.contextmanager

@@ -1,11 +1,16 @@
 """Different ways to the same numbers: methods, implementations, precisions, batches."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
 from small import SMALL, amorphous, hydronium, moist_methane, rattled, with_calculator
 
-from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax import JaxReaxFF, bond_orders, energy, nonbonded
+from ase_reaxff_jax.charges.equilibrium import equations_of
+from ase_reaxff_jax.neighbors import image_positions
+from ase_reaxff_jax.pairs import half_list
+from ase_reaxff_jax.precision import scope
 
 NAMES = ["ethanol", "triclinic", "slab", "amorphous"]
 
@@ -65,8 +70,54 @@ def test_mixed_precision_is_nearer(name, method):
     assert mixed.get_potential_energy(atoms) != double.get_potential_energy(atoms)
     terms = mixed.get_energy_terms(atoms)
     assert sum(terms.values()) == pytest.approx(
-        mixed.get_potential_energy(atoms), abs=1e-5 * len(atoms)
+        mixed.get_potential_energy(atoms), abs=1e-6 * len(atoms)
     )
+
+
+@pytest.mark.optimised
+@pytest.mark.parametrize("name", ["amorphous", "slab"])
+def test_forces_of_mixed_precision_cancel_as_those_of_double_precision(name):
+    forces = JaxReaxFF("cho", dtype="mixed").get_forces(SMALL[name])
+    assert abs(forces.sum(axis=0)).max() < 1e-12
+
+
+def test_sums_of_single_precision_are_of_double_precision():
+    parts = np.random.default_rng(0).uniform(0.5, 1.5, (3000, 7)).astype(np.float32)
+    with scope("mixed"):
+        single, none = jnp.asarray(parts), jnp.zeros(1)
+        pairs = nonbonded.PairEnergies(single, single.astype(float), jnp.zeros(3000))
+        bonded = energy.Bonded(**dict.fromkeys(energy.Bonded.__annotations__, none))
+        orders = bond_orders.BondOrders(none, none, none, none)
+        sums = energy.Terms(bonded, pairs, orders).by_name()
+    np.testing.assert_allclose(sums["van_der_waals"], sums["coulomb"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["amorphous", "slab"])
+def test_charges_of_mixed_precision_leave_of_the_equations_what_is_said(name):
+    atoms = with_calculator(
+        SMALL[name], dtype="mixed", charge_method="iterative", charge_tolerance=1e-10
+    )
+    engine, charges = atoms.calc.engine, atoms.get_charges()
+    with scope("mixed"):
+        system = engine.system(atoms)
+        lists = engine.lists.of(atoms, system).neighbors
+        images = image_positions(system.positions, system.cell, lists)
+        pairs = half_list(lists.far, lists.source, jnp.asarray(system.species))
+        mask = jnp.asarray(system.mask)
+        exact = equations_of(engine.parameters, images, pairs, mask)
+        left = np.array(exact.dense())[: len(atoms), : len(atoms)] @ charges
+        left += np.asarray(exact.chi)[: len(atoms)]
+    relative = np.linalg.norm(left - left.mean()) / np.linalg.norm(exact.chi)
+    assert 1e-9 < relative < 5 * engine.options(len(atoms)).charge_tolerance
+
+
+def test_what_is_in_double_precision_in_any_case_keeps_the_tolerance():
+    mixed, double = (
+        JaxReaxFF("cho", dtype=d, charge_tolerance=1e-9).engine
+        for d in ("mixed", "float64")
+    )
+    assert mixed.options(300).charge_tolerance == 1e-6
+    assert mixed.options(300, "float64") == double.options(300)
 
 
 def test_second_derivatives_are_those_of_double_precision():

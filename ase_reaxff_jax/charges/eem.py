@@ -51,8 +51,9 @@ class ChargeEquations(eqx.Module):
         """H as a matrix; the unit matrix on padding."""
         atoms = len(self.diagonal)
         rows = jnp.broadcast_to(jnp.arange(atoms)[:, None], self.inverse.shape)
-        half = jnp.zeros((atoms, atoms), self.inverse.dtype)
-        half = half.at[rows, self.pairs.atom].add(COULOMB_CHARGES * self.inverse)
+        half = jnp.zeros((atoms, atoms), self.diagonal.dtype)
+        f = self.inverse.astype(half.dtype)
+        half = half.at[rows, self.pairs.atom].add(COULOMB_CHARGES * f)
         both = self.mask[:, None] & self.mask[None, :]
         diagonal = jnp.where(self.mask, self.diagonal, 1.0)
         return jnp.where(both, half + half.T, 0.0) + jnp.diag(diagonal)
