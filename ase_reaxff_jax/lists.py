@@ -45,7 +45,6 @@ class Entry:
     positions: Float[np.ndarray, "atoms 3"]  # at which the topology was made, Å
     cell: Float[np.ndarray, "3 3"]
     room: dict[str, int]  # in each list; shared by all structures of the size
-    generous: bool = False  # the topology holds whatever bonds may become
     history: ChargeHistory = field(default_factory=ChargeHistory)
 
     @property
@@ -100,7 +99,8 @@ class Lists:
                 self._entries.append(entry)
                 if not self._topology_fresh(entry, positions, cell, reach):
                     self.renew_topology(entry, system)
-                self._check_bonds(system, entry.host)
+                else:
+                    self._check_bonds(system, entry.host)
                 return entry
         room = self._single_room.setdefault(size, least_room(size))
         entry = self.made(atoms, system, room)
@@ -125,34 +125,23 @@ class Lists:
             for entry, (atoms, system) in zip(entries, batch, strict=True)
         ]
 
-    def made(
-        self,
-        atoms: Atoms,
-        system: System,
-        room: dict[str, int],
-        *,
-        generous: bool = False,
-    ) -> Entry:
+    def made(self, atoms: Atoms, system: System, room: dict[str, int]) -> Entry:
         """New lists, at least as roomy as those of earlier structures of the size."""
         host = self._neighbors(atoms, system, room)
         neighbors = jax.device_put(host)
-        topology = self._topology(host, neighbors, system, room, generous)
+        topology = self._topology(host, neighbors, system, room)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         key = self._key(atoms, system)
-        return Entry(key, neighbors, topology, host, positions, cell, room, generous)
+        return Entry(key, neighbors, topology, host, positions, cell, room)
 
-    def renew_topology(
-        self, entry: Entry, system: System, *, generous: bool = False
-    ) -> None:
+    def renew_topology(self, entry: Entry, system: System) -> None:
         """The topology of an entry made anew, at the geometry of the system.
 
-        It covers all orders that bonds can come to have while atoms move less than the
-        skin allows if it is `generous`; else those that are likely, see `Bonds.cover`.
+        It covers the orders that bonds are likely to have while atoms move less than
+        the skin allows, and in any case those that they have now, see `Bonds.cover`.
         """
-        entry.topology = self._topology(
-            entry.host, entry.neighbors, system, entry.room, generous
-        )
-        entry.generous = generous
+        self._check_bonds(system, entry.host)
+        entry.topology = self._topology(entry.host, entry.neighbors, system, entry.room)
         entry.positions = np.asarray(system.positions)
         entry.cell = np.asarray(system.cell)
 
@@ -248,17 +237,15 @@ class Lists:
         neighbors: nb.Neighbors,
         system: System,
         room: dict[str, int],
-        generous: bool,
     ) -> Topology:
         skin = np.asarray(self.settings.bond_skin, system.positions.dtype)
         bound, likely, images = map(np.asarray, programs.order_limits(
             self.parameters, system, neighbors, skin
         ))  # fmt: skip
-        allowed = bound if generous else likely
 
         def made(capacity):
             return self.build_topology(
-                bound, images, host, system.species, capacity, allowed
+                bound, images, host, system.species, capacity, likely
             )
 
         topology = made(room)

@@ -19,5 +19,13 @@ class SimulationBlewUp(CalculationFailed):
         return made, self.args, self.__dict__
 
 
+class NoListsError(CalculationFailed):
+    """Of one system no interaction lists can be made where it is; told as a blow-up."""
+
+    def __init__(self, message: str, *, system: int):
+        super().__init__(message)
+        self.system = system
+
+
 class CheckpointError(InputError):
     """A checkpoint cannot be used."""

@@ -8,7 +8,7 @@ from ase import units
 from ase.calculators.calculator import CalculationFailed, InputError, SCFError
 
 from ase_reaxff_jax import report
-from ase_reaxff_jax.md.errors import SimulationBlewUp
+from ase_reaxff_jax.md.errors import NoListsError, SimulationBlewUp
 from ase_reaxff_jax.md.snapshots import snapshot
 from ase_reaxff_jax.md.state import State
 
@@ -30,6 +30,15 @@ def of_step(
                 return report.of_structure(error, k, simulation.batched)
             return _blew_up(simulation, previous, k, str(error))
     return _over_a_limit(simulation, previous)
+
+
+def of_lists(
+    simulation: "Simulation", last_good: State, error: NoListsError
+) -> SimulationBlewUp:
+    """The error where of one system no lists can be made."""
+    # What is wrong with the input says itself what helps; a smaller step does not.
+    remedy = "" if isinstance(error.__cause__, InputError) else None
+    return _blew_up(simulation, last_good, error.system, str(error), remedy=remedy)
 
 
 def _over_a_limit(
@@ -121,8 +130,9 @@ def _strain(old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def _blew_up(
-    simulation: "Simulation", last_good: State, k: int, reason: str, *, ahead: int = 0
-) -> SimulationBlewUp:
+    simulation: "Simulation", last_good: State, k: int, reason: str, *,
+    ahead: int = 0, remedy: str | None = None,
+) -> SimulationBlewUp:  # fmt: skip
     step = simulation.step + ahead
     timestep_fs = simulation.conditions.timestep_fs
     which = f" of system {k}" if simulation.batched else ""
@@ -131,9 +141,10 @@ def _blew_up(
     atoms = snapshot(
         simulation.structures[k], simulation.one(last_good, k), timestep_fs
     )
+    remedy = integrator.remedy if remedy is None else remedy
     return SimulationBlewUp(
         f"the {integrator.process} blew up at step {step}{time}{which}: "
-        f"{reason.rstrip('.')}. {integrator.remedy}",
+        f"{reason.rstrip('.')}. {remedy}".rstrip(),
         step=step,
         atoms=atoms,
     )

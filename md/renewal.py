@@ -1,10 +1,13 @@
 """Interaction lists of the systems of one run, made on the host when they must be."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import CalculationFailed, InputError
 from jaxtyping import Bool
 
 from ase_reaxff_jax import inputs, report
@@ -12,6 +15,7 @@ from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax.capacity import least_room
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.lists import Entry
+from ase_reaxff_jax.md.errors import NoListsError
 from ase_reaxff_jax.md.loop import DeviceLists
 from ase_reaxff_jax.system import System
 
@@ -66,6 +70,9 @@ class Renewal:
 
         `far` says that some system's neighbours are outdated, not only its topology;
         `every` asks for new lists however little they are used.
+
+        Raises:
+            NoListsError: of one of the systems.
         """
         share = USED if len(systems) > 1 and not every else 0.0
         for k, system in enumerate(systems):
@@ -79,28 +86,34 @@ class Renewal:
                 reach=self.near_reach, skin=share * self._settings.bond_skin,
             )  # fmt: skip
             if far_used:
-                atoms = self._structures[k]
-                self.entries[k] = self._lists.made(atoms, system, self.room)
+                self._make(k, system)
             elif near_used:
-                self._lists.renew_topology(entry, system)
+                with _of_system(k):
+                    self._lists.renew_topology(entry, system)
         self._same_room(systems)
 
     def cover(
-        self, systems: list[System], covered: Bool[np.ndarray, " systems"], **options
+        self, systems: list[System], covered: Bool[np.ndarray, " systems"]
     ) -> None:
-        """A new topology for systems whose bonds have outgrown it."""
-        for k in np.flatnonzero(~covered):
-            self._lists.renew_topology(self.entries[k], systems[k], **options)
+        """A new topology for systems whose bonds have outgrown it.
+
+        Raises:
+            NoListsError: of one of the systems.
+        """
+        for k in np.flatnonzero(~covered).tolist():
+            with _of_system(k):
+                self._lists.renew_topology(self.entries[k], systems[k])
         self._same_room(systems)
+
+    def _make(self, k: int, system: System) -> None:
+        with _of_system(k):
+            self.entries[k] = self._lists.made(self._structures[k], system, self.room)
 
     def _same_room(self, systems: list[System]) -> None:
         """Makes the lists anew whose room is not what it has become."""
         for k, system in enumerate(systems):
             if self.entries[k].capacity != self.room:
-                self.entries[k] = self._lists.made(
-                    self._structures[k], system, self.room,
-                    generous=self.entries[k].generous,
-                )  # fmt: skip
+                self._make(k, system)
 
     def on_device(self, *, batched: bool) -> DeviceLists:
         """The lists as the compiled loop takes them."""
@@ -122,7 +135,6 @@ class Renewal:
                 far_cell=e.host.reference_cell,
                 near_positions=e.positions,
                 near_cell=e.cell,
-                generous=np.asarray(e.generous),
             )
             for e in self.entries
         ]
@@ -139,8 +151,17 @@ class Renewal:
             there = _moved(system, at["far_positions"], at["far_cell"])
             entry = self._lists.made(atoms, there, self.room)
             there = _moved(system, at["near_positions"], at["near_cell"])
-            self._lists.renew_topology(entry, there, generous=bool(at["generous"]))
+            self._lists.renew_topology(entry, there)
             self.entries.append(entry)
+
+
+@contextlib.contextmanager
+def _of_system(k: int) -> Iterator[None]:
+    """Says of which system no lists can be made."""
+    try:
+        yield
+    except (CalculationFailed, InputError) as error:
+        raise NoListsError(str(error), system=k) from error
 
 
 def _moved(system: System, positions, cell) -> System:

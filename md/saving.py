@@ -157,7 +157,7 @@ def load(path: Path, simulation: Simulation, identity: dict[str, Any]) -> Kept:
                     "continue with that one, or start a new run with overwrite=True"
                 )
         simulation.state = jax.device_put(jax.tree.unflatten(structure, found))
-    names = ("far_positions", "far_cell", "near_positions", "near_cell", "generous")
+    names = ("far_positions", "far_cell", "near_positions", "near_cell")
     references = [
         {name: arrays[f"lists {k} {name}"] for name in names}
         for k in range(len(recorded))

@@ -5,13 +5,13 @@ from typing import Any
 import jax
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed
 from jaxtyping import Float
 
 from ase_reaxff_jax import report
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.md import failures
 from ase_reaxff_jax.md.conditions import Conditions
+from ase_reaxff_jax.md.errors import NoListsError
 from ase_reaxff_jax.md.frames import Bonding, Frame
 from ase_reaxff_jax.md.integrators.verlet import Verlet
 from ase_reaxff_jax.md.loop import (
@@ -82,7 +82,7 @@ class Simulation:
         self.lists: Any = None  # `DeviceLists` once it is started
         self._targets: Any = None  # of the last call
         self._stopped_at, self._stops = -2, 0  # step, and how often in a row
-        self._repeated, self._repeats = -2, 0  # likewise of steps that were repeated
+        self._repeated = -2  # the last step that was
         self.finished = False  # nothing is left to do, before the last step too
 
     def scope(self):
@@ -130,7 +130,8 @@ class Simulation:
         """Steps until number `until`, or all is done; a row of `COLUMNS` for each.
 
         Raises:
-            SimulationBlewUp: a step could not be trusted.
+            SimulationBlewUp: a step could not be trusted, or led to where no lists can
+                be made.
         """
         rows = []
         while self.step < until and not self.finished:
@@ -176,19 +177,24 @@ class Simulation:
 
     def _repeat(self, carry: Carry) -> None:
         """Back by one step, with a topology for where that step led."""
-        self._repeats = self._repeats + 1 if self.step == self._repeated else 1
-        self._repeated = self.step
-        generous = self._repeats > 1
-        if self._repeats > 2:  # not even lists for all that orders can become
+        if self.step == self._repeated:  # lists made for this very step do not hold it
             return self._failed(carry.previous)
+        self._repeated = self.step
+        self._cover(carry)
+
+    def _cover(self, carry: Carry) -> None:
         try:
             with self.scope():
-                covered = np.atleast_1d(carry.state.result.covered)
-                self.renewal.cover(self.systems(), covered, generous=generous)
+                covered = np.atleast_1d(self.state.result.covered)
+                self.renewal.cover(self.systems(), covered)
                 self.lists = self.renewal.on_device(batched=self.batched)
-        except CalculationFailed:  # the step led to where no lists can be made
-            return self._failed(carry.previous)
+        except NoListsError as error:
+            return self._uncoverable(error, carry)
         self.state = carry.previous
+
+    def _uncoverable(self, error: NoListsError, carry: Carry) -> None:
+        """The step has led a system to where no lists can be made."""
+        raise failures.of_lists(self, carry.previous, error) from error
 
     def _renew(self, reason: int) -> None:
         self._stops = self._stops + 1 if self.step == self._stopped_at else 1
@@ -197,10 +203,13 @@ class Simulation:
             raise failures.of_movement(self)
         # Lists that are hardly used are kept, and then a long step may leave them.
         every = self._stops == 2
-        with self.scope():
-            far = every or reason == NEIGHBORS
-            self.renewal.renew(self.systems(), far=far, every=every)
-            self.lists = self.renewal.on_device(batched=self.batched)
+        try:
+            with self.scope():
+                far = every or reason == NEIGHBORS
+                self.renewal.renew(self.systems(), far=far, every=every)
+                self.lists = self.renewal.on_device(batched=self.batched)
+        except NoListsError as error:
+            raise failures.of_lists(self, self.state, error) from error
 
     def frame(self, k: int) -> Frame:
         """System k as it is now."""

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
+from ase.calculators.calculator import CalculationFailed
 from small import amorphous, with_calculator
 
 from ase_reaxff_jax import JaxReaxFF, bond_orders, programs
@@ -118,6 +119,22 @@ def test_dynamics_repeats_steps_and_goes_the_same_way(
     once = ends()
     assert not repeated
     np.testing.assert_allclose(often, once, atol=1e-9)
+
+
+def test_a_step_that_lists_made_for_it_do_not_hold_is_not_repeated_for_ever(
+    monkeypatch,
+):
+    original, made = programs.order_limits, []
+
+    def order_limits(*arguments):
+        made.append(1)
+        bound, likely, images = original(*arguments)
+        return bound, 1e-6 * likely, images
+
+    monkeypatch.setattr(programs, "order_limits", order_limits)
+    with pytest.raises(CalculationFailed, match="outgrown the interaction lists"):
+        run(amorphous("C H O", 14), JaxReaxFF("cho"), steps=1, progress=False)
+    assert len(made) == 2
 
 
 def test_relaxation_goes_the_same_way(narrow, wide):

@@ -1,5 +1,6 @@
 """What can go wrong while a run goes on: disks, lists, boxes, signals."""
 
+import dataclasses
 import errno
 import json
 import logging
@@ -10,8 +11,10 @@ import signal
 import subprocess
 import sys
 
+import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.calculator import InputError
 from molecules import molecule
 from motion import warm
@@ -249,6 +252,26 @@ def test_lists_follow_a_box_that_shrinks_and_a_collapse_is_an_error(renewals, he
     options |= dict(pressure_GPa=500.0, max_displacement_A=0.02)
     with pytest.raises(SimulationBlewUp, match=r"moved .* most of it with the cell"):
         run(moist_methane(), calc, steps=9, **options)
+
+
+def test_a_pair_without_a_bond_row_that_comes_close_ends_a_run_at_its_step(here, calc):
+    given, types = calc.force_field, calc.force_field.bond_types
+    pair = {given.elements.index("C"), given.elements.index("O")}
+    kept = [row for row, both in enumerate(types) if set(both) != pair]
+    lacking = dataclasses.replace(
+        given, bond=given.bond[kept], bond_types=tuple(types[row] for row in kept)
+    )
+    atoms = Atoms("CO", [[0, 0, 0], [0, 0, 5.2]])
+    atoms.set_momenta([[0, 0, 1.0], [0, 0, -1.0]])
+    options = OPTIONS | dict(ensemble="nve", steps=200, timestep_fs=0.5)
+    message = r"step \d+ .*no bond row for .* apart; .*missing_bonds='ignore'[^.]*\.$"
+    with pytest.raises(SimulationBlewUp, match=message) as caught:
+        run(atoms, JaxReaxFF(lacking), **options)
+    # New lists are made where an atom has moved half the skin of bonds.
+    assert 4.8 < caught.value.atoms.get_distance(0, 1) < 5.0
+    assert caught.value.step == caught.value.atoms.info["step"]
+    saved = ase.io.read(here / "crash.extxyz")
+    np.testing.assert_allclose(saved.positions, caught.value.atoms.positions)
 
 
 def test_a_long_time_step_is_warned_of(calc, caplog):
