@@ -13,6 +13,8 @@ from jaxtyping import Float
 
 from ase_reaxff_jax import report
 from ase_reaxff_jax.engine import Engine
+from ase_reaxff_jax.md.errors import NoListsError
+from ase_reaxff_jax.md.loop import Carry
 from ase_reaxff_jax.md.minimizers.cell import Cell
 from ase_reaxff_jax.md.minimizers.restraints import Restraint
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
@@ -136,7 +138,23 @@ class _OneByOne(Simulation):
                 new.append(k)
         if not new:
             super()._failed(previous)
-        back = np.isin(np.arange(len(self.structures)), new)
+        self._hold(new, previous)
+
+    def _uncoverable(self, error: NoListsError, carry: Carry) -> None:
+        """It stays one step before; the others repeat the step."""
+        k = error.system
+        if self.reasons[k]:  # it has not moved since there were lists of it
+            super()._uncoverable(error, carry)
+        self.reasons[k] = str(error)
+        previous = self._hold([k], carry.previous)
+        self._cover(carry._replace(state=self.state, previous=previous))
+
+    def _hold(self, which: list[int], previous: State) -> State:
+        """Takes these structures back to stay there; `previous`, where they stay too.
+
+        The others are where they were.
+        """
+        back = np.isin(np.arange(len(self.structures)), which)
 
         def chosen(good, bad):
             return jnp.where(back.reshape(-1, *(1,) * (bad.ndim - 1)), good, bad)
@@ -147,6 +165,8 @@ class _OneByOne(Simulation):
             self.state = eqx.tree_at(
                 lambda s: (s.step, s.bath.finished), kept, (self.state.step, finished)
             )
+            finished = previous.bath.finished | back
+            return eqx.tree_at(lambda s: s.bath.finished, previous, finished)
 
 
 def _ends(relaxation: _OneByOne, request: Request) -> list[End]:

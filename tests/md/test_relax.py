@@ -1,5 +1,7 @@
 """`relax`: minima, cells, constraints, batches, and what is no success."""
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
@@ -14,13 +16,15 @@ from small import moist_methane, rattled, tiny_cell
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.errors import AtomsTooCloseError
+from ase_reaxff_jax.lists import Lists
 from ase_reaxff_jax.md import SimulationBlewUp, relax
-from ase_reaxff_jax.md.loop import compilations
+from ase_reaxff_jax.md.loop import UNCOVERED, compilations
 from ase_reaxff_jax.md.minimizers import cell as coordinates
 from ase_reaxff_jax.md.minimizers.batch import Start, minimized
 from ase_reaxff_jax.md.minimizers.goal import Goal
 from ase_reaxff_jax.md.minimizers.restraints import Restraint, Restraints
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
+from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.precision import scope
 
 
@@ -309,6 +313,47 @@ def test_atoms_that_are_pulled_together_are_an_error_or_fail_alone(calc):
         relaxation.advance(relaxation.start().shape[0] + 200)
     assert isinstance(error.value, CalculationFailed)
     np.testing.assert_array_equal(error.value.atoms.positions, last.positions)
+
+
+def test_a_structure_without_lists_fails_alone_and_the_others_repeat_the_step(
+    calc, monkeypatch
+):
+    structures = [rattled("H2O"), rattled("CH4")]
+    weak = [Restraint((0, 1), 1.0, 1.0, 1.0)]
+    starts = [Start(structures[0], 50, 0.1, weak), Start(structures[1], 50, 0.1)]
+    room: dict = {}
+    undisturbed = minimized(calc.engine, starts, room=room, together=2)
+    assert undisturbed[0].steps > 2
+
+    call, renew = Simulation._call, Lists.renew_topology
+
+    def called(self, before, until):
+        """As if no list held what step 2 has led to."""
+        carry = call(self, before, before + 1)
+        if before + 1 == 2 and not renewed:
+            status = jnp.asarray(UNCOVERED, carry.status.dtype)
+            covered = jnp.zeros_like(carry.state.result.covered)
+            return eqx.tree_at(
+                lambda c: (c.status, c.state.result.covered), carry, (status, covered)
+            )
+        return carry
+
+    renewed = []
+
+    def renew_topology(self, entry, system):
+        count = int(np.sum(system.mask))
+        renewed.append(count)
+        if count == len(structures[0]):
+            raise AtomsTooCloseError("too close")
+        renew(self, entry, system)
+
+    monkeypatch.setattr(Simulation, "_call", called)
+    monkeypatch.setattr(Lists, "renew_topology", renew_topology)
+    first, second = minimized(calc.engine, starts, room=room, together=2)
+    assert renewed[:2] == [3, 5]
+    assert first.failed == "too close" and first.steps == 1
+    assert second.converged and not second.failed
+    np.testing.assert_array_equal(second.positions, undisturbed[1].positions)
 
 
 def test_a_structure_without_an_energy_does_not_stop_the_others(calc):
