@@ -23,10 +23,8 @@ from ase_reaxff_jax import errors, programs
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.inputs import check_geometry, species_of
-from ase_reaxff_jax.missing import missing_rows, rows_are_complete
+from ase_reaxff_jax.inputs import check_geometry
 from ase_reaxff_jax.notices import Notices
-from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.report import explained
 from ase_reaxff_jax.results import UNDEFINED, results_of
 from ase_reaxff_jax.settings import Settings, device_name
@@ -101,7 +99,6 @@ class JaxReaxFF(Calculator):
         ase_options = {k: options.pop(k) for k in ASE_ARGUMENTS if k in options}
         self._engine: Any = None  # an `Engine` once the options are known
         self._notices = Notices()
-        self._topology_seen = None
         super().__init__(**ase_options, force_field=force_field, **options)
 
     def set(self, **options):
@@ -160,7 +157,7 @@ class JaxReaxFF(Calculator):
     def __getstate__(self):
         # The force field's numbers travel along: its file may not be where this goes.
         parameters = {**self.parameters, "device": self._plain(self.parameters.device)}
-        state = {**self.__dict__, "_engine": None, "_topology_seen": None}
+        state = {**self.__dict__, "_engine": None}
         return {**state, "parameters": parameters, "_numbers": self.force_field}
 
     def __setstate__(self, state):
@@ -186,6 +183,7 @@ class JaxReaxFF(Calculator):
     def adopt(self, atoms: Atoms, result: programs.Derivatives) -> None:
         """Takes what a driver has found, checked and on the host, as its own result."""
         evaluation = self._engine.evaluation_of(atoms, result)
+        self._engine.note_missing(atoms)
         self._give_notice(atoms, evaluation.charges)
         self.atoms = atoms.copy()
         self.results = results_of(atoms, evaluation)
@@ -195,17 +193,7 @@ class JaxReaxFF(Calculator):
         notices.of_forms(engine.unused_forms)
         notices.of_elements(atoms, engine.unlike_elements, self.force_field.elements[0])
         notices.of_charges(atoms, charges, engine.total_charge(atoms))
-        species = species_of(atoms, self.force_field)
-        if rows_are_complete(engine.lists.rows, species):
-            return
-        with scope(engine.settings.dtype, engine.device):
-            topology = engine.lists.of(atoms, engine.system(atoms)).topology
-        if topology is not self._topology_seen:
-            self._topology_seen = topology
-            elements, rows = self.force_field.elements, engine.lists.rows
-            notices.of_missing_terms(
-                missing_rows(rows, elements, species, topology.bonds)
-            )
+        notices.of_missing_terms(engine.missing.names)
 
     def get_charges(self, atoms=None) -> np.ndarray:
         """Atomic charges, e, (atoms,)."""

@@ -21,6 +21,7 @@ from ase_reaxff_jax.energy import per_atom
 from ase_reaxff_jax.ffield import lint
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
+from ase_reaxff_jax.missing import MissingTerms
 from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.options import Options, form_of
@@ -57,6 +58,7 @@ class Engine:
             self.parameters, reach = programs.prepare(numbers)
         self.form = form_of(force_field)
         self.lists = Lists(force_field, self.parameters, np.asarray(reach), settings)
+        self.missing = MissingTerms(self.lists.rows, force_field.elements)
         self.unused_forms = lint.forms_not_computed(force_field)
         self.unlike_elements = inputs.unlike_the_first(force_field, self.form)
 
@@ -134,6 +136,7 @@ class Engine:
                     self._derivatives(system, entry, guess, options)
                 )
         report.check(atoms, result, entry.neighbors, options)
+        self.missing.note(system, entry.topology)
         solution = np.stack([result.solution.charges, result.solution.adjoint])
         entry.history.add(np.asarray(system.positions), solution)
         return self.evaluation_of(atoms, result)
@@ -179,6 +182,13 @@ class Engine:
             charge_iterations=int(result.solution.iterations),
             charge_residual=float(result.solution.residual),
         )
+
+    def note_missing(self, atoms: Atoms) -> None:
+        """Looks for missing rows in a structure that was not evaluated here."""
+        if self.missing.possible(inputs.species_of(atoms, self.force_field)):
+            with self._scope():
+                system = self.system(atoms)
+                self.missing.note(system, self.lists.of(atoms, system).topology)
 
     def evaluate_batch(self, structures: list[Atoms]) -> list[Evaluation]:
         """The same for many structures: those of similar size in one program."""
@@ -229,10 +239,11 @@ class Engine:
             results = jax.device_get(results)
         evaluations = {}
         for n, k in enumerate(numbers):
-            (atoms, _), entry = batch[n], entries[n]
+            (atoms, system), entry = batch[n], entries[n]
             result = jax.tree.map(lambda x, n=n: x[n], results)
             with report.numbered(k, count):
                 report.check(atoms, result, entry.neighbors, options)
+            self.missing.note(system, entry.topology)
             evaluations[k] = self.evaluation_of(atoms, result)
         return evaluations
 

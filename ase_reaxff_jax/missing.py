@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from ase_reaxff_jax.neighbors import Neighbors
 from ase_reaxff_jax.rows import Rows
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.topology import Bonds
+from ase_reaxff_jax.topology import Bonds, Topology
 from ase_reaxff_jax.units import BOND_CUTOFF
 
 
@@ -57,6 +57,31 @@ def missing_rows(
             chain = min((a, b, c, d), (d, c, b, a))
             missing.add("torsion " + " ".join(elements[k] for k in chain))
     return missing
+
+
+class MissingTerms:
+    """Angles and torsions without a row in the structures met so far."""
+
+    def __init__(self, rows: Rows, elements: tuple[str, ...]):
+        self.names: set[str] = set()
+        self._rows = rows
+        self._elements = elements
+        self._seen: Topology | None = None
+
+    def possible(self, species: Int[np.ndarray, " atoms"]) -> bool:
+        """Whether a structure of these types can have one."""
+        return not rows_are_complete(self._rows, species)
+
+    def note(self, system: System, topology: Topology) -> None:
+        """Adds those of a structure; the topology is that of its evaluation."""
+        if topology is self._seen:
+            return
+        self._seen = topology
+        species = np.asarray(system.species)[np.asarray(system.mask)]
+        if self.possible(species):
+            self.names |= missing_rows(
+                self._rows, self._elements, species, topology.bonds
+            )
 
 
 def check_bond_rows(

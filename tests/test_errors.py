@@ -75,6 +75,30 @@ def test_angles_and_torsions_without_a_row_are_logged_once(caplog):
     assert "angle Au Au Au, torsion Au Au Au Au" in record.getMessage()
 
 
+def test_missing_rows_of_many_structures_need_no_lists_but_those_of_the_energies(
+    monkeypatch,
+):
+    made, original = [], lists.Lists.made
+
+    def counted(self, *arguments, **options):
+        made.append(1)
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(lists.Lists, "made", counted)
+    chain = SMALL["carbon chain"].copy()
+    chain.symbols[:] = "Au"
+    alone = Atoms("Au", cell=[9, 0, 0], pbc=[True, False, False])
+    longer = chain.copy()
+    longer.set_cell([2.8, 0, 0])
+    chain.set_cell([2.7, 0, 0])
+    calc = JaxReaxFF("AuO")
+    calc.evaluate([longer, chain, chain, alone])
+    assert calc.missing_terms == ("angle Au Au Au", "torsion Au Au Au Au")
+    room = len(made)
+    calc.evaluate([chain, alone, chain, alone])
+    assert len(made) == room + 4
+
+
 def test_of_many_rows_that_are_missing_a_few_are_named(caplog):
     caplog.set_level("INFO", logger="ase_reaxff_jax")
     notices, rows = Notices(), {f"torsion {k}" for k in range(30)}
