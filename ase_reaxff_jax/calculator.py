@@ -102,7 +102,10 @@ class JaxReaxFF(Calculator):
         super().__init__(**ase_options, force_field=force_field, **options)
 
     def set(self, **options):
-        """Changes options; results and lists are dropped where one really differs."""
+        """Changes options; results and lists are dropped where one really differs.
+
+        A file that is named again is read again, in case that its numbers have changed.
+        """
         for name in options:
             if name not in self.default_parameters:
                 raise errors.UnknownOptionError(
@@ -111,11 +114,11 @@ class JaxReaxFF(Calculator):
                     f"it has: {', '.join(self.default_parameters)}"
                 )
         wanted = {**self.parameters, **options}
+        # Before ASE stores the options: those that are refused change nothing.
+        known = self._engine is not None and "force_field" not in options
+        force_field = self.force_field if known else load(wanted["force_field"])
         same = all(_same(wanted[k], self.parameters.get(k)) for k in options)
-        if self._engine is None or not same:
-            # Before ASE stores the options: those that are refused change nothing.
-            known = self._engine is not None and "force_field" not in options
-            force_field = self.force_field if known else load(wanted["force_field"])
+        if self._engine is None or not (same and force_field.equals(self.force_field)):
             settings = {k: v for k, v in wanted.items() if k != "force_field"}
             self._engine = Engine(force_field, Settings(**settings))
             self.ignored_changes = _ignored(wanted)

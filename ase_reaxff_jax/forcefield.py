@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -65,6 +66,16 @@ class ForceField(eqx.Module):
     def description(self) -> str:
         """First line of the file."""
         return self.header.text
+
+    def equals(self, other: "ForceField") -> bool:
+        """Whether the other has the same rows, numbers and description."""
+        form: Any = jax.tree.structure(self)
+        numbers = jax.tree.leaves(self), jax.tree.leaves(other)
+        return self is other or (
+            form == jax.tree.structure(other)
+            and self.description == other.description
+            and all(map(np.array_equal, *numbers))
+        )
 
     def types(self, section: str) -> Types:
         """0-based types of each row of a section; of `general`, nothing."""

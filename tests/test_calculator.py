@@ -170,6 +170,24 @@ def test_a_name_a_path_and_a_force_field_are_the_same(tmp_path):
     assert len(set(energies)) == 1
 
 
+def test_a_file_that_has_changed_is_read_again_where_it_is_named_again(
+    tmp_path, evaluations
+):
+    file = tmp_path / "ffield"
+    write_ffield(file, CHO)
+    atoms = with_calculator(rattled("H2O"), force_field=file)
+    energy = atoms.get_potential_energy()
+    atoms.calc.set(force_field=file)
+    atoms.get_potential_energy()
+    assert len(evaluations) == 1  # nothing has changed
+    write_ffield(file, CHO.replace("atom O chi", 9.0))
+    atoms.calc.set(charge=0.0)
+    assert atoms.get_potential_energy() == energy  # the file was not named
+    atoms.calc.set(force_field=file)
+    assert abs(atoms.get_potential_energy() - energy) > 1e-3
+    assert atoms.calc.force_field.get("atom", "O", "chi") == 9.0
+
+
 def test_one_calculator_serves_many_structures_in_any_order():
     calc = JaxReaxFF("cho")
     structures = [*SMALL.values(), rattled("H2O"), rattled("CO2")]
