@@ -25,6 +25,7 @@ from ase_reaxff_jax.units import (
 )
 
 GROWTH = 16.0  # of likely orders over present ones: what 0.3 Å make of a weak bond
+WHATEVER = 1e9  # of f1, where there is no bound to it
 
 
 class BondOrders(eqx.Module):
@@ -143,13 +144,17 @@ def order_bound(
 
     0 where there can be no bond. f4 and f5 are at most 1. f1 is at most
     1 / (1 - s), s = max_a a exp(-p_boc1 a) = 1 / (e p_boc1), because the soft
-    minimum of the deltas is at least the smaller one.
+    minimum of the deltas is at least the smaller one. Where p_boc1 is so small that s
+    is no less than 1, nothing is excluded: f1 has poles there.
     """
     closest = jnp.maximum(r - skin, 0.1 * r)
     raw = uncorrected(bond, general, pair, closest, mask)
-    excess = 1.0 / (jnp.e * jnp.maximum(general.p_boc1, 0.5))
+    steepness = jnp.e * general.p_boc1  # 1 / s
+    bounded = steepness > 1.0
+    largest = steepness / jnp.where(bounded, steepness - 1.0, 1.0)
+    largest = jnp.where(bounded, jnp.minimum(largest, WHATEVER), WHATEVER)
     bonded = raw.total + raw.sigma + raw.pi + raw.pipi != 0
-    return jnp.where(bonded, jnp.maximum(raw.total, 1e-12) / (1.0 - excess), 0.0)
+    return jnp.where(bonded, jnp.maximum(raw.total, 1e-12) * largest, 0.0)
 
 
 def likely_orders(order: Float[Array, " bonds"]) -> Float[Array, " bonds"]:

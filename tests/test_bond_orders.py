@@ -246,3 +246,28 @@ def test_no_order_exceeds_its_bound_while_atoms_move_within_the_skin(name):
         if strong.any():
             tightest = min(tightest, (bound / orders[0])[strong].min())
     assert tightest < 1.5  # a bound, and not simply a large number
+
+
+def test_the_bound_holds_for_every_over_coordination_correction():
+    """Also where p_boc1, which can be fitted, makes f1 large, or gives it poles."""
+    parameters, dimer = pieces.parameters(), dict(symbols=("C", "O"), pairs=((0, 1),))
+    pair = pieces.species(dimer["symbols"], pieces.CHO)[jnp.array([[0], [1]])]
+    mask = jnp.array([True])
+    corrected = replace(parameters.bond, ovc=jnp.ones((3, 3)))
+
+    @jax.jit
+    def both(r, p_boc1):
+        general = replace(parameters.general, p_boc1=p_boc1)
+        changed = replace(parameters, general=general, bond=corrected)
+        bound = order_bound(
+            corrected, general, tuple(pair), r, mask, skin=jnp.array(0.0)
+        )
+        return found(r, changed, **dimer).total[0], bound[0]
+
+    growth = []
+    for p_boc1 in (-0.1, 0.0, 0.02, 0.1, 0.2, 0.3, 0.36, 0.37, 0.4, 0.6, 1.0, 50.0):
+        for r in (1.2, 1.6, 2.0):
+            order, bound = both(jnp.array([r]), jnp.array(p_boc1))
+            assert order <= bound
+            growth.append(order / _raw(r, "C", "O", pieces.CHO)[0])
+    assert max(growth) > 4.0
