@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
-from ase_reaxff_jax.bond_orders import bond_orders, likely_orders, order_bound
+from ase_reaxff_jax.bond_orders import order_limits
 from ase_reaxff_jax.capacity import bucket
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.engine import Engine
@@ -30,10 +30,10 @@ from ase_reaxff_jax.units import FAR_AWAY
 @quickly()
 def _limits(parameters: Parameters, species, bonds: Bonds, r, *, skin):
     """Bounds of the orders of all pairs, and likely orders within them."""
-    p, pair = parameters, (species[bonds.i], species[bonds.j_atom])
-    bound = order_bound(p.bond, p.general, pair, r, bonds.mask, skin=skin)
-    orders = bond_orders(p.bond, p.atom, p.general, species=species, bonds=bonds, r=r)
-    return bound, jnp.minimum(bound, likely_orders(orders.total))
+    p = parameters
+    return order_limits(
+        p.bond, p.atom, p.general, species=species, bonds=bonds, r=r, skin=skin
+    )
 
 
 class Listed(NamedTuple):

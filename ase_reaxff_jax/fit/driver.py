@@ -57,7 +57,7 @@ def fit(
     ================  =================================================================
     optimizer         what a step is
     ================  =================================================================
-    "least-squares"   Gauss-Newton step within bounds (SciPy's trf); one evaluation
+    "least-squares"   Gauss-Newton step within the bounds; one evaluation
     "lbfgs"           iteration of L-BFGS-B; one or a few evaluations
     "slsqp"           iteration of SLSQP; one or a few evaluations
     "trust-constr"    iteration of trust-constr; about one evaluation
@@ -84,9 +84,9 @@ def fit(
             range around them, "random" anywhere within the bounds. The first educated
             trial is from the file as well.
         seed: Of all random numbers.
-        perturb: Where SciPy's optimisers end before their steps are used up, they go
-            on from the best so far with a random push of up to this share of the
-            ranges; 0 ends the trial.
+        perturb: Where least squares and SciPy's optimisers end before their steps are
+            used up, they go on from the best so far with a random push of up to this
+            share of the ranges; 0 ends the trial.
         validation: Reference values to judge the result by; never used to select it.
         patience: Ends a trial when so many improvements in succession have not lowered
             the loss of the validation data; None does not look at them.

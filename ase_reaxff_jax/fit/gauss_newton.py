@@ -21,8 +21,8 @@ DAMPING = 1e-8  # relative to the residuals' slopes; decides what nothing else d
 
 
 def least_squares(search: Search, start: Start, steps: int) -> int:
-    """Gauss-Newton steps until they gain nothing; the number of evaluations."""
-    u, radius, used = np.clip(start, 0.0, 1.0), RADIUS, 1
+    """Gauss-Newton steps until they gain nothing; how many were tried."""
+    u, radius, used = np.clip(start, 0.0, 1.0), RADIUS, 0
     residuals = search.residuals(u)
     slopes = search.jacobian(u)
     while used < steps and radius > LEAST:

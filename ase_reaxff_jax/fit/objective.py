@@ -63,7 +63,10 @@ class Objective:
         self.data, self.selection, self.loss = data, selection, loss
         self.layout = Layout([len(s.atoms) for s in structures])
         self.predictions = Predictions(structures, data.items, self.layout)
-        self.sample = Sample(structures, force_field, most_clusters=most_clusters)
+        self.sample = Sample(
+            structures, force_field, most_clusters=most_clusters,
+            passes=_passes(structures, data),
+        )  # fmt: skip
         self.pullback = Pullback(self.sample, self.layout, selection)
         self.response = Response(self.sample, self.layout)
         self.relaxation = Relaxation(self.sample) if minimize else None
@@ -129,3 +132,14 @@ class Objective:
             for need in part:
                 np.add.at(total, need.items, found[need.structure].by_parameter)
         return total + combined @ self.predictions.direct(self.selection)
+
+
+def _passes(structures, data: TrainingSet) -> Float[np.ndarray, " structures"]:
+    """How often each structure is computed for values and derivatives of all items."""
+    number = {structure.name: k for k, structure in enumerate(structures)}
+    passes = np.ones(len(structures))
+    for item in data.items:
+        if item.kind not in ("energy", "heat"):  # whose derivatives come with them
+            for name in item.structures:
+                passes[number[name]] += 1.0
+    return passes

@@ -122,13 +122,15 @@ def pulled_back(
     *,
     options: Options,
     charges: bool,
-) -> tuple[ForceField, Float[Array, "cases atoms 3"], Float[Array, "cases 3 3"]]:
-    """Derivatives of a weighted sum of each structure's observables.
+) -> tuple[
+    ForceField, Float[Array, "cases sums atoms 3"], Float[Array, "cases sums 3 3"]
+]:
+    """Derivatives of weighted sums of each structure's observables.
 
     Args:
         force_field: The numbers.
         cases: A stack of structures.
-        weights: Of each observable of each structure.
+        weights: Of each observable of each structure, for as many sums of each.
         options: Static options.
         charges: Whether charges have weights.
 
@@ -144,7 +146,10 @@ def pulled_back(
 
 
 def _pulled_back(force_field, case: Case, weights, options: Options, charges: bool):
-    """A change of the geometry changes the derivatives: forward over reverse."""
+    """A change of the geometry changes the derivatives: forward over reverse.
+
+    What does not depend on the weights is computed once for all sums.
+    """
     guess = jnp.zeros((2, len(case.system.mask)), case.system.positions.dtype)
     place = case.system.positions, jnp.zeros((3, 3), guess.dtype)
 
@@ -157,22 +162,27 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
     def slopes(*place):
         return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place)
 
-    direction = -weights.forces, weights.strain_gradient
-    of_energy, of_derivatives = jax.jvp(slopes, place, direction)
-    parts = jax.tree.map(lambda a, b: weights.energy * a + b, of_energy, of_derivatives)
+    of_energy, changed = jax.linearize(slopes, *place)
+
+    def of_sum(weights):
+        of_derivatives = changed(-weights.forces, weights.strain_gradient)
+        return jax.tree.map(
+            lambda a, b: weights.energy * a + b, of_energy, of_derivatives
+        )
+
+    parts = jax.vmap(of_sum)(weights)
     if not charges:
         return parts
 
-    def weighted_charges(force_field, positions, strain):
+    def solved_charges(force_field, positions, strain):
         system = strained(case.system, positions, strain)
-        found = _charges(mix(force_field), system, case.neighbors, options, guess)
-        return jnp.sum(weights.charges * found)
+        return _charges(mix(force_field), system, case.neighbors, options, guess)
 
     # After the others: solving two sets of equations at once can hang, see `solvers`.
     first = 0.0 * jnp.sum(parts[1])
     after = force_field, place[0] + first, place[1]
-    of_charges = jax.grad(weighted_charges, argnums=(0, 1, 2))(*after)
-    return jax.tree.map(jnp.add, parts, of_charges)
+    _, pulled = jax.vjp(solved_charges, *after)
+    return jax.tree.map(jnp.add, parts, jax.vmap(pulled)(weights.charges))
 
 
 def _charges(parameters, system: System, neighbors: Neighbors, options, guess):

@@ -2,7 +2,8 @@
 
 Of energies these are known from their evaluation. Of forces, charges and the like they
 are found for just those sums that items need: with weights w of the observables of a
-structure, d(w . observables)/d(number) is one more pass over it.
+structure, d(w . observables)/d(number) is one more pass over it, of which several share
+what does not depend on the weights.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.precision import scope
 
 BY_STRUCTURE = ("forces", "charges", "strain_gradient")
+SUMS = 12  # of one structure that are found together
+SIDE_BY_SIDE = 16  # so many structures: more would not stay in the processor's cache
 
 
 class Need(NamedTuple):
@@ -83,60 +86,78 @@ class Pullback:
     ) -> dict[int, Pulled]:
         """Derivatives of the sums, by structure."""
         engine = Engine(force_field, SETTINGS)
-        wanted = {need.structure: need for need in needs}
-        found: dict[int, Pulled] = {}
+        found: dict[int, list[tuple]] = {need.structure: [] for need in needs}
         for cluster in self.sample.clusters:
-            members = [k for k in cluster.members if k in wanted]
-            if members:
-                part = [wanted[k] for k in members]
-                with scope("float64"):
-                    found |= self._of_cluster(engine, cluster, part)
-        return found
+            for call in self._calls(cluster, needs):
+                answer = self._answer(engine, call)
+                for k, (need, _) in enumerate(call.sums):
+                    found[need.structure].append(tuple(x[k] for x in answer))
+        return {need.structure: self._together(need, found) for need in needs}
 
-    def _of_cluster(
-        self, engine: Engine, cluster: Cluster, needs: list[Need]
-    ) -> dict[int, Pulled]:
-        """Those of some members, as many sums at a time as there are members.
+    def _calls(self, cluster: Cluster, needs: Sequence[Need]) -> list["_Call"]:
+        """What one cluster is asked: one sum of each for a gradient, else several."""
+        own = [need for need in needs if need.structure in cluster.members]
+        if not own:
+            return []
+        size = min(power_of_two(len(own)), SIDE_BY_SIDE)
+        width = 1 if max(len(need.items) for need in own) == 1 else SUMS
+        charges = any(need.weights.charges.any() for need in own)
+        sums = [
+            (need, slice(n, n + width))
+            for need in own for n in range(0, len(need.items), width)
+        ]  # fmt: skip
+        return [
+            _Call(cluster, sums[first : first + size], size, width, charges)
+            for first in range(0, len(sums), size)
+        ]
 
-        So that gradients and Jacobians take the same program.
-        """
-        size = power_of_two(len(needs))
-        charges = any(need.weights.charges.any() for need in needs)
-        sums = [(need, n) for need in needs for n in range(len(need.items))]
-        found: list[list[tuple]] = [[] for _ in needs]
-        number = {need.structure: k for k, need in enumerate(needs)}
-        for first in range(0, len(sums), size):
-            part = sums[first : first + size]
-            weights = [_of_sum(need.weights, n, cluster.atoms) for need, n in part]
-            spare = [jax.tree.map(np.zeros_like, weights[0])] * (size - len(part))
+    def _answer(self, engine: Engine, call: "_Call") -> tuple:
+        cluster, sums = call.cluster, call.sums
+        weights = [
+            _of_sums(need.weights, some, call.width, cluster.atoms)
+            for need, some in sums
+        ]
+        spare = [jax.tree.map(np.zeros_like, weights[0])] * (call.size - len(sums))
+        with scope("float64"):
             slopes, *places = jax.device_get(pulled_back(
                 engine.force_field,
-                self.sample.some(cluster, [need.structure for need, _ in part], size),
+                self.sample.some(cluster, [n.structure for n, _ in sums], call.size),
                 jax.tree.map(lambda *x: np.stack(x), *weights, *spare),
-                options=self.sample.options(cluster, engine), charges=charges,
+                options=self.sample.options(cluster, engine), charges=call.charges,
             ))  # fmt: skip
-            results = self.selection.gathered(slopes), *places
-            for k, (need, _) in enumerate(part):
-                found[number[need.structure]].append(tuple(x[k] for x in results))
-        pulled = {}
-        for need, own in zip(needs, found, strict=True):
-            by_parameter, by_position, by_strain = map(np.stack, zip(*own, strict=True))
-            count = self.layout.counts[need.structure]
-            pulled[need.structure] = Pulled(
-                by_parameter, by_position[:, :count], by_strain
-            )
-        return pulled
+        return self.selection.gathered(slopes), *places
+
+    def _together(self, need: Need, found: dict[int, list[tuple]]) -> Pulled:
+        """The answers for one structure, without what was padded."""
+        parts = zip(*found[need.structure], strict=True)
+        by_parameter, by_position, by_strain = (
+            np.concatenate(part)[: len(need.items)] for part in parts
+        )
+        count = self.layout.counts[need.structure]
+        return Pulled(by_parameter, by_position[:, :count], by_strain)
 
 
-def _of_sum(weights: Observables, n: int, atoms: int) -> Observables:
-    """The weights of one sum, padded to the atoms of a cluster."""
+class _Call(NamedTuple):
+    """One call of the compiled program."""
 
-    def padded(x):
-        return np.pad(x[n], [(0, atoms - len(x[n])), *[(0, 0)] * (x[n].ndim - 1)])
+    cluster: Cluster
+    sums: list[tuple[Need, slice]]  # some sums of a structure each
+    size: int  # structures, with those that only fill up
+    width: int  # sums of each
+    charges: bool
+
+
+def _of_sums(weights: Observables, some: slice, sums: int, atoms: int) -> Observables:
+    """The weights of some sums, padded to so many and to the atoms of a cluster."""
+
+    def padded(x, *room):
+        x = x[some]
+        room = sums, *room, *x.shape[1 + len(room) :]
+        return np.pad(x, [(0, n - k) for n, k in zip(room, x.shape, strict=True)])
 
     return Observables(
-        energy=np.asarray(weights.energy[n]),
-        forces=padded(weights.forces),
-        charges=padded(weights.charges),
-        strain_gradient=weights.strain_gradient[n],
+        energy=padded(weights.energy),
+        forces=padded(weights.forces, atoms),
+        charges=padded(weights.charges, atoms),
+        strain_gradient=padded(weights.strain_gradient),
     )

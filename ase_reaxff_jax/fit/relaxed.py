@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from jaxtyping import Bool
 
+from ase_reaxff_jax import capacity
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit import sample as sampling
 from ase_reaxff_jax.fit.input_errors import FitInputError
@@ -54,7 +55,11 @@ class Relaxation:
                     groups[n, _cell(structure), bool(structure.restraints)].append(k)
         self.groups = [(key[1], members) for key, members in groups.items()]
         found = [sample.clusters[key[0]] for key in groups]
-        self.rooms = [dict(cluster.room) for cluster in found]
+        # More than where structures stay: their lists change on the way.
+        self.rooms = [
+            {name: capacity.fitting(name, n) for name, n in cluster.room.items()}
+            for cluster in found
+        ]
         self._sizes = [cluster.atoms for cluster in found]
         self._atoms = {k: _atoms(sample.structures[k])
                        for _, members in self.groups for k in members}  # fmt: skip
@@ -81,9 +86,20 @@ class Relaxation:
         return Start(
             atoms=self._atoms[k],
             most_steps=self._steps(k),
-            fmax=self.fmax,
+            fmax=self._largest_force(k),
             restraints=[in_driver_units(r) for r in given],
         )
+
+    def _largest_force(self, k: int) -> float:
+        """At which a structure counts as minimised, or less if it asks for that.
+
+        A mean square of all components is at most a third of the largest square of a
+        force.
+        """
+        own = self.sample.structures[k].end_rmsg
+        if own is None:
+            return self.fmax
+        return min(self.fmax, float(np.sqrt(3.0)) * own * KCAL_PER_MOL)
 
     def _steps(self, k: int) -> int:
         own = self.sample.structures[k].most_steps

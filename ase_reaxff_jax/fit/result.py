@@ -54,10 +54,10 @@ def result_of(
     uncertainty = uncertainty_of(objective, outcome)
     judged = None
     if validation is not None:
-        form = objective.loss.form
         judged = evaluate(
-            force_field, validation, minimize=arguments.minimize, loss=form
-        )
+            force_field, validation, minimize=arguments.minimize,
+            loss=arguments.loss, balanced=arguments.balanced,
+        )  # fmt: skip
     glued = [
         p for p, status in zip(uncertainty.parameters, uncertainty.status, strict=True)
         if status == AT_BOUND

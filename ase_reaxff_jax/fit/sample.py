@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from ase.calculators.calculator import InputError
+from jaxtyping import Float
 
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.engine import Engine
@@ -58,6 +59,7 @@ class Sample:
     Args:
         structures: In a fixed order, by which they are numbered.
         force_field: Decides the first lists, and the form of the energy.
+        passes: How often each is computed, relative to the others; None: alike.
         most_clusters: At most so many.
     """
 
@@ -66,13 +68,13 @@ class Sample:
         structures: Sequence[Structure],
         force_field: ForceField,
         *,
+        passes: Float[np.ndarray, " structures"] | None = None,
         most_clusters: int = 4,
     ):
         self.structures = list(structures)
         self.counts = [len(s.atoms) for s in structures]
         engine = Engine(force_field, SETTINGS)
         self.form = engine.form
-        self.renewals = 0
         with scope("float64"):
             self.systems = [_system(engine, s, n) for s, n in
                             zip(self.structures, self.counts, strict=True)]  # fmt: skip
@@ -80,7 +82,9 @@ class Sample:
             self._name_missing_bonds(engine, own)
             sizes = [one.needed | {"atoms": n} for one, n in
                      zip(own, self.counts, strict=True)]  # fmt: skip
-            found = clusters.partition(sizes, most=most_clusters)
+            if passes is None:
+                passes = np.ones(len(sizes))
+            found = clusters.partition(sizes, most=most_clusters, passes=passes)
             self.clusters = [self._cluster(engine, sizes, c) for c in found]
         self._given = list(self.systems)
         self.waste = 1.0 - sum(map(clusters.cost, sizes)) / sum(
@@ -107,7 +111,7 @@ class Sample:
     def _cluster(self, engine: Engine, sizes, members: list[int]) -> Cluster:
         most = clusters.together([sizes[k] for k in members])
         atoms = capacity.bucket(most.pop("atoms"), parts=4, smallest=4)
-        room = {name: capacity.fitting(name, n) for name, n in most.items()}
+        room = {name: clusters.room(name, n) for name, n in most.items()}
         room["images"] = max(room["images"], atoms)
         for k in members:
             self.systems[k] = _system(engine, self.structures[k], atoms)
@@ -124,7 +128,7 @@ class Sample:
             own = [one.needed for one in listed(engine, systems)]
             needed, had = clusters.together(own), cluster.room
             cluster.room = {
-                n: capacity.fitting(n, int(SPARE * needed[n])) if needed[n] > k else k
+                n: clusters.room(n, int(SPARE * needed[n])) if needed[n] > k else k
                 for n, k in had.items()
             }
             grown = [f"{n} {had[n]} -> {k}" for n, k in cluster.room.items()
@@ -166,27 +170,26 @@ class Sample:
         """
         engine = Engine(force_field, SETTINGS)
         found: dict[int, Measured] = {}
-        with scope("float64"):
-            for cluster in self.clusters:
-                results = self._measure(engine, cluster, slopes)
-                for k, member in enumerate(cluster.members):
-                    found[member] = jax.tree.map(lambda x, k=k: x[k], results)
+        for cluster in self.clusters:
+            results = self._measure(engine, cluster, slopes=slopes)
+            for k, member in enumerate(cluster.members):
+                found[member] = jax.tree.map(lambda x, k=k: x[k], results)
         return [
             _without_padding(found[k], count) for k, count in enumerate(self.counts)
         ]
 
-    def _measure(self, engine: Engine, cluster: Cluster, slopes: bool) -> Measured:
-        for _ in range(RENEWALS):
-            if not self._in_reach(engine, cluster):
+    def _measure(self, engine: Engine, cluster: Cluster, *, slopes: bool) -> Measured:
+        with scope("float64"):
+            for _ in range(RENEWALS):
+                if not self._in_reach(engine, cluster):
+                    self._renew(engine, cluster)
+                results = jax.device_get(observables.measured(
+                    engine.force_field, self.stacked(cluster),
+                    options=self.options(cluster, engine), slopes=slopes,
+                ))  # fmt: skip
+                if results.covered.all():
+                    return results
                 self._renew(engine, cluster)
-            results = jax.device_get(observables.measured(
-                engine.force_field, self.stacked(cluster),
-                options=self.options(cluster, engine), slopes=slopes,
-            ))  # fmt: skip
-            if results.covered.all():
-                return results
-            self.renewals += 1
-            self._renew(engine, cluster)
         raise CapacityError(
             f"lists of {len(cluster.members)} structures do not cover them after "
             f"{RENEWALS} renewals; this is a fault of the program"

@@ -181,6 +181,8 @@ class Search:
         if self._last is not None:
             key, prepared, answer = self._last
             if key == u.tobytes() and prepared >= slopes:
+                if not answer.failure:
+                    self._compare(u, self._loss_of(answer))
                 return answer
         answer = self.evaluations.values(u, slopes=slopes, minimize=not self._screening)
         self._last = u.tobytes(), slopes, answer
@@ -195,8 +197,7 @@ class Search:
         if better:
             self.best = Best(self.evaluations.parameters(u), loss, self.trial)
         judged = float("nan")
-        if loss < self.best_of_run[0]:
-            self.best_of_run = loss, u
+        if self._compare(u, loss):
             if self._patience is not None and not self._screening:
                 judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")
@@ -207,6 +208,13 @@ class Search:
         self._seen(self.history[-1], bool(better))
         if judged == judged:
             self._wait(judged)
+
+    def _compare(self, u: Parameters, loss: float) -> bool:
+        """Whether this is the best of the run, which may begin where another ended."""
+        better = bool(loss < self.best_of_run[0])
+        if better:
+            self.best_of_run = loss, u
+        return better
 
     def _wait(self, judged: float) -> None:
         self._waited = 0 if judged < self._judged else self._waited + 1

@@ -24,7 +24,6 @@ def saved(objective: Objective) -> tuple[Arrays, dict]:
     plain = {
         "rooms": [cluster.room for cluster in objective.sample.clusters],
         "rooms of relaxation": relaxation.rooms if relaxation else [],
-        "renewals": objective.sample.renewals,
     }
     return arrays, plain
 
@@ -46,7 +45,6 @@ def restore(objective: Objective, arrays: Arrays, plain: dict) -> None:
     ):  # fmt: skip
         room.clear()
         room.update(old)
-    sample.renewals = plain["renewals"]
 
 
 def _restore_lists(cluster: Cluster, room: dict, arrays: Arrays, n: int) -> None:

@@ -56,7 +56,7 @@ class Structure:
     total_charge: float = 0.0  # e
     minimize: bool = True
     most_steps: int | None = None  # MAXIT; None: until converged
-    end_rmsg: float | None = None  # ENDPO, kcal/mol/Å; None: the minimiser's own
+    end_rmsg: float | None = None  # ENDPO, kcal/mol/Å: at most so large at the end
     relax_cell: bool = False
     cell_freedom: CellFreedom = "all"  # what of the cell may change, if it may
     restraints: tuple[Restraint, ...] = ()

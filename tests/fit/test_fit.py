@@ -132,6 +132,16 @@ def rattled_water(force_field):
     return images
 
 
+def test_a_structure_is_minimised_as_far_as_it_asks():
+    limits = {"usual": None, "tight": 1e-3, "loose": 5.0}
+    structures = [structure(name, "H2O", rattle=0.05, end_rmsg=limit)
+                  for name, limit in limits.items()]  # fmt: skip
+    items = [RmsgItem(structure=name, reference=0.0, sigma=1.0) for name in limits]
+    data = TrainingSet({s.name: s for s in structures}, tuple(items))
+    usual, tight, loose = [item.value for item in evaluate("cho", data).items]
+    assert tight < 1e-3 < usual == loose
+
+
 @pytest.mark.lammps
 def test_lammps_gives_the_energies_that_a_fit_has_reported(tmp_path):
     chosen = parameters(["bond H O De_s", "bond H O p_be1"])

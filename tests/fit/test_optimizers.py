@@ -159,6 +159,22 @@ def test_where_it_is_stuck_it_goes_on_from_the_best_until_the_steps_are_used(des
     assert left[0] == 40 and left == sorted(left, reverse=True)
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_least_squares_tries_as_many_steps_as_it_is_given(steps):
+    search = Search(Valley(), lambda step, better: None)
+    assert least_squares(search, np.full(3, 0.5), steps) == steps
+    assert len(search.history) == 1 + steps
+
+
+def test_a_run_that_begins_where_another_ended_knows_its_loss():
+    search = Search(Valley(), lambda step, better: None)
+    here = np.full(3, 0.5)
+    loss = search.loss(here)
+    search.begin_run()
+    assert search.loss(here) == loss == search.best_of_run[0]
+    assert len(search.history) == 1
+
+
 def test_a_trial_ends_when_the_validation_loss_does_not_fall():
     search = Search(Valley(), lambda step, better: None, patience=3)
     search.begin_trial(0)

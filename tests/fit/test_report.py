@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.optimize
+import small_fits
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -231,3 +232,18 @@ def test_charges_at_a_saddle_point_have_an_energy_and_are_named():
     assert evaluate(good, data).saddles == ()
     report = evaluate(bad, data)
     assert len(report.saddles) == 1 and np.isfinite(report.loss)
+
+
+def test_validation_data_have_the_loss_that_the_fit_has():
+    data, more = small_fits.water(), small_fits.water(6.0)
+    further = replace(more.items[1], component=2)  # so that kinds differ in number
+    judge = TrainingSet(more.structures, (*more.items, further))
+    options = dict(loss="huber", balanced=True)
+    result = fit(
+        "cho", data, small_fits.parameters(), optimizer="least-squares", steps=1,
+        validation=judge, perturb=0.0, progress=False, **options,
+    )  # fmt: skip
+    same = evaluate(result.force_field, judge, **options)
+    assert result.validation.loss == pytest.approx(same.loss, rel=1e-9)
+    plain = evaluate(result.force_field, judge, loss="huber")
+    assert plain.loss != pytest.approx(same.loss, rel=1e-3)
