@@ -166,6 +166,23 @@ def likely_orders(order: Float[Array, " bonds"]) -> Float[Array, " bonds"]:
     return jnp.maximum(GROWTH * order, BODY_ORDER)
 
 
+def order_limits(
+    bond: BondParameters,
+    atom: AtomParameters,
+    general: GeneralParameters,
+    *,
+    species: Int[Array, " atoms"],
+    bonds: Bonds,
+    r: Float[Array, " bonds"],
+    skin: Float[Array, ""] | float,
+) -> tuple[Float[Array, " bonds"], Float[Array, " bonds"]]:
+    """`order_bound` of each bond, and `likely_orders` within it."""
+    pair = species[bonds.i], species[bonds.j_atom]
+    bound = order_bound(bond, general, pair, r, bonds.mask, skin=skin)
+    orders = bond_orders(bond, atom, general, species=species, bonds=bonds, r=r)
+    return bound, jnp.minimum(bound, likely_orders(orders.total))
+
+
 def bond_reach(
     bond: BondParameters, general: GeneralParameters
 ) -> Float[Array, "types types"]:

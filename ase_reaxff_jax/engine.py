@@ -149,10 +149,14 @@ class Engine:
                 *self._arguments(system, entry), guess, options=options
             )
 
-        result = found()
-        if not result.covered:
+        return self._covered(system, entry, found, lambda result: result.covered)
+
+    def _covered(self, system: System, entry: Entry, compute, covers):
+        """What is computed with the lists of an entry, renewed if they do not cover."""
+        result = compute()
+        if not covers(result):
             self.lists.renew_topology(entry, system)
-            result = found()
+            result = compute()
         return result
 
     def _arguments(
@@ -258,10 +262,10 @@ class Engine:
                 arguments = *self._arguments(system, entry), guess
                 return programs.by_term(*arguments, options=options)
 
-            result = found()
-            if not entry.topology.bonds.cover(result.orders.total):
-                self.lists.renew_topology(entry, system)
-                result = found()
+            def covers(result) -> bool:
+                return bool(entry.topology.bonds.cover(result.orders.total))
+
+            result = self._covered(system, entry, found, covers)
             return system, entry, jax.device_get(result)
 
     def energy_terms(self, atoms: Atoms) -> dict[str, float]:

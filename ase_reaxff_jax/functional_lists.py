@@ -23,8 +23,8 @@ from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 from ase_reaxff_jax.units import FAR_AWAY
 
-GROWTH = 1.25  # room in a list over what it holds when it is allocated
-GROWTH_OF_ROWS = 1.1  # the same for lists of rows, all as long as the longest
+ROOM = 1.25  # room in a list over what it holds when it is allocated
+ROOM_OF_ROWS = 1.1  # the same for lists of rows, all as long as the longest
 ROWS = ("width", "acceptors")
 LEAST = dict(close=16, bonds=8, angles=32, torsions=64, hydrogen_bonds=4)
 """Room per atom of small structures, in which a single new bond makes many entries."""
@@ -194,8 +194,8 @@ class Structure:
 
         def room(name, count):
             if name in ROWS:
-                return int(GROWTH_OF_ROWS * count) + extra
-            return max(int(GROWTH * count) + extra * atoms, least.get(name, 0) * atoms)
+                return int(ROOM_OF_ROWS * count) + extra
+            return max(int(ROOM * count) + extra * atoms, least.get(name, 0) * atoms)
 
         return {name: fitting(name, room(name, n)) for name, n in needed.items()}
 

@@ -7,12 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ase_reaxff_jax.bond_orders import (
-    bond_orders,
-    bond_reach,
-    likely_orders,
-    order_bound,
-)
+from ase_reaxff_jax import bond_orders
+from ase_reaxff_jax.bond_orders import bond_reach, order_bound
 from ase_reaxff_jax.charges import approximate_inverse as charges
 from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.compilation import compiled, quickly
@@ -51,19 +47,25 @@ def mixed(
 prepare = quickly()(mixed)
 
 
+def _close_pairs(
+    system: System, neighbors: Neighbors
+) -> tuple[Bonds, Float[Array, " close"], Float[Array, "images 3"]]:
+    """Close pairs as if bonded, their lengths, and the positions of the images."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    i, j = neighbors.close_i, neighbors.close_j
+    mask = j < len(neighbors.source)
+    atom = neighbors.source[jnp.where(mask, j, 0)]
+    bonds = Bonds(i, j, atom, mask, neighbors.needed["close"])
+    return bonds, bond_vectors(images, bonds).r, images
+
+
 def close_order_bounds(
     parameters: Parameters, system: System, neighbors: Neighbors, skin: float | Array
 ) -> tuple[Float[Array, " close"], Float[Array, "images 3"]]:
     """Largest possible order of each close pair, and the positions of the images."""
-    images = image_positions(system.positions, system.cell, neighbors)
-    i, j = neighbors.close_i, neighbors.close_j
-    mask = j < len(neighbors.source)
-    vectors = jnp.where(mask[:, None], images[j] - images[i], 1.0)
-    r = jnp.sqrt(jnp.sum(vectors**2, axis=1))
-    atom = neighbors.source[jnp.where(mask, j, 0)]
-    pair = system.species[i], system.species[atom]
-    bound = order_bound(parameters.bond, parameters.general, pair, r, mask, skin=skin)
-    return bound, images
+    bonds, r, images = _close_pairs(system, neighbors)
+    p, pair = parameters, (system.species[bonds.i], system.species[bonds.j_atom])
+    return order_bound(p.bond, p.general, pair, r, bonds.mask, skin=skin), images
 
 
 order_bounds = jax.jit(close_order_bounds)
@@ -73,17 +75,13 @@ order_bounds = jax.jit(close_order_bounds)
 def order_limits(
     parameters: Parameters, system: System, neighbors: Neighbors, skin: float | Array
 ) -> tuple[Float[Array, " close"], Float[Array, " close"], Float[Array, "images 3"]]:
-    """`close_order_bounds`, and between its results `likely_orders` within them."""
-    bound, images = close_order_bounds(parameters, system, neighbors, skin)
-    j = neighbors.close_j
-    mask = j < len(neighbors.source)
-    j_atom = neighbors.source[jnp.where(mask, j, 0)]
-    bonds = Bonds(neighbors.close_i, j, j_atom, mask, neighbors.needed["close"])
-    p, r = parameters, bond_vectors(images, bonds).r
-    orders = bond_orders(
-        p.bond, p.atom, p.general, species=system.species, bonds=bonds, r=r
+    """`close_order_bounds`, and between its results the likely orders within them."""
+    bonds, r, images = _close_pairs(system, neighbors)
+    p = parameters
+    limits = bond_orders.order_limits(
+        p.bond, p.atom, p.general, species=system.species, bonds=bonds, r=r, skin=skin
     )
-    return bound, jnp.minimum(bound, likely_orders(orders.total)), images
+    return *limits, images
 
 
 approximate_inverse = quickly()(charges.approximate_inverse)
