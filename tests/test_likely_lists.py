@@ -58,6 +58,7 @@ def test_a_dense_solid_has_few_more_than_those_that_count():
         assert count <= entry.needed[f"{name}s"] <= 1.5 * count + 20
 
 
+@pytest.mark.optimised
 def test_a_calculator_follows_bonds_that_outgrow_its_lists(narrow):
     atoms = with_calculator(compressed(0.0))
     atoms.get_potential_energy()

@@ -34,6 +34,7 @@ def test_the_plain_form_gives_the_same_numbers(name, method):
     assert_same(SMALL[name], fused, plain, tolerance=1e-10)
 
 
+@pytest.mark.optimised  # with the approximate inverse, as users have it
 @pytest.mark.parametrize("name", NAMES)
 def test_iterated_charges_are_the_direct_ones(name):
     iterated = JaxReaxFF("cho", charge_method="iterative")
