@@ -1,6 +1,6 @@
 """`JaxReaxFF`: the force field as an ASE calculator.
 
-Everything outside is in ASE's units (eV, Å, e); the kernel's kcal/mol end here.
+Everything here is in ASE's units (eV, Å, e); the kernel's kcal/mol end in `engine.py`.
 """
 
 from collections.abc import Iterable
