@@ -13,7 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ase_reaxff_jax import cli_errors, cli_evaluate, cli_fit, cli_md, compilation_cache
+from ase_reaxff_jax import (
+    cli_benchmark,
+    cli_errors,
+    cli_evaluate,
+    cli_fit,
+    cli_md,
+    compilation_cache,
+)
 from ase_reaxff_jax.cli_options import (
     Charge,
     Dtype,
@@ -215,6 +222,7 @@ def demo(
 app.command(epilog=cli_md.EXAMPLE)(cli_md.md)
 app.command(epilog=cli_evaluate.EXAMPLE)(cli_evaluate.evaluate)
 app.command(epilog=cli_fit.EXAMPLE)(cli_fit.fit)
+app.command(epilog=cli_benchmark.EXAMPLE)(cli_benchmark.benchmark)
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

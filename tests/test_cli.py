@@ -11,7 +11,8 @@ from ase.io import read, write
 
 from ase_reaxff_jax import JaxReaxFF, cli, cli_errors
 
-COMMANDS = ["energy", "relax", "fit", "evaluate", "forcefields", "convert", "demo"]
+COMMANDS = ["energy", "relax", "md", "fit", "evaluate", "forcefields", "convert",
+            "demo", "benchmark"]  # fmt: skip
 
 
 @pytest.fixture
@@ -83,6 +84,18 @@ def test_energy_writes_the_results_into_a_structure_file(run, tmp_path):
     assert written.get_forces().shape == (2, 3)
     assert written.get_stress().shape == (6,)
     assert written.get_charges().shape == (2,)
+
+
+def test_benchmark_measures_calls_and_steps_of_a_structure(run, water):
+    code, out, _ = run("benchmark", water, "--steps", 20)
+    assert code == 0
+    assert "H2O, 3 atoms, not periodic; force field cho, float64" in out
+    rows = [line for line in out.splitlines() if line.startswith(("the first", "a "))]
+    times = np.array([line.split()[-3:] for line in rows], float)
+    assert times.shape == (3, 3) and (times > 0).all()
+    np.testing.assert_allclose(times[:, 0], 3e-3 * times[:, 1], rtol=0.05)
+    code, _, err = run("benchmark", water, "--molecules", 8)
+    assert code == cli_errors.UNUSABLE and "no effect with a FILE" in err
 
 
 def test_relax_writes_a_structure_without_forces(run, water):
