@@ -121,6 +121,7 @@ def test_the_parts_of_the_drivers_time_make_up_the_whole():
     assert min(parts.values()) > 0
 
 
+@pytest.mark.long
 def test_the_parts_of_a_step_are_printed_with_their_shares(capsys):
     parts.main(["--system", "water-81", "--steps", "10"])
     lines = [line.split("|") for line in capsys.readouterr().out.splitlines()]

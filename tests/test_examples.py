@@ -8,8 +8,10 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 LINES = 100  # of an example, at most
-# Minutes of compilation; `test_functional` and `tests/fit` have what they show.
-COMPILES_LONG = "transformations", "fit_from_quantum_chemistry"
+# Other tests have what these show.
+COMPILES_LONG = (
+    "transformations", "fit_from_quantum_chemistry", "nitramine_decomposition"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

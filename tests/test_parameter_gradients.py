@@ -28,8 +28,10 @@ STEP = 2e-5  # times 1 + |value|
 SECTIONS = ("general", "atom", "bond", "off_diagonal", "angle", "torsion",
             "hydrogen_bond")  # fmt: skip
 TOGETHER = [  # both tests of a force field in one process: they share what is compiled
-    pytest.param(name, marks=pytest.mark.xdist_group(f"gradients-{name}"))
-    for name in ("cho", "lg")
+    pytest.param(
+        "cho", marks=[pytest.mark.xdist_group("gradients-cho"), pytest.mark.long]
+    ),
+    pytest.param("lg", marks=pytest.mark.xdist_group("gradients-lg")),
 ]
 INCOMPARABLE = 0.02  # of all numbers: their differences cross a switch of the form
 SETTINGS = dict(

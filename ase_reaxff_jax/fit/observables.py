@@ -7,7 +7,7 @@ combination rules lie inside what is differentiated.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.charges.eem import ChargeEquations
@@ -101,6 +101,12 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
         covered=covered & jnp.all(bound <= case.bound),
         usable=finite & solution.converged & (shortest >= SHORTEST),
     )
+
+
+@quickly()
+def chosen(cases: Case, which: Int[Array, " some"]) -> Case:
+    """Some structures of a stack."""
+    return jax.tree.map(lambda x: x[which], cases)
 
 
 @quickly()

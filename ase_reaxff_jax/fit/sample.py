@@ -4,6 +4,7 @@ They stand in clusters. For each set of numbers the lists are checked, and renew
 they might lack something: nothing is ever cut.
 """
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,13 +40,23 @@ RENEWALS = 3  # of the lists for one set of numbers, at most
 
 @dataclass(eq=False)
 class Cluster:
-    """Structures in lists with the same room."""
+    """Structures in lists with the same room.
+
+    Some sets of numbers need long lists, in which others would be slow: of the rooms
+    that lists have had, they take the first that holds them.
+    """
 
     members: list[int]
-    room: dict[str, int]  # in each list
+    rooms: list[dict[str, int]]  # in each list; each larger than the one before
     atoms: int
     lists: list[Listed]
+    now: int = 0  # the number of the room that the lists have
     stack: Case | None = None  # on the device; None: to be made
+
+    @property
+    def room(self) -> dict[str, int]:
+        """Room in each list."""
+        return self.rooms[self.now]
 
     @property
     def size(self) -> dict[str, int]:
@@ -115,27 +126,28 @@ class Sample:
         room["images"] = max(room["images"], atoms)
         for k in members:
             self.systems[k] = _system(engine, self.structures[k], atoms)
-        cluster = Cluster(members, room, atoms, [])
+        cluster = Cluster(members, [room], atoms, [])
         self._renew(engine, cluster)
         return cluster
 
     def _renew(self, engine: Engine, cluster: Cluster) -> None:
         """New lists of a cluster, which grow where they must."""
-        systems = [self.systems[k] for k in cluster.members]
-        try:
-            cluster.lists = listed(engine, systems, cluster.room)
-        except CapacityError:
-            own = [one.needed for one in listed(engine, systems)]
-            needed, had = clusters.together(own), cluster.room
-            cluster.room = {
-                n: clusters.room(n, int(SPARE * needed[n])) if needed[n] > k else k
-                for n, k in had.items()
-            }
-            grown = [f"{n} {had[n]} -> {k}" for n, k in cluster.room.items()
-                     if k > had[n]]  # fmt: skip
-            LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))
-            cluster.lists = listed(engine, systems, cluster.room)
-        cluster.stack = None
+        systems, cluster.stack = [self.systems[k] for k in cluster.members], None
+        for n, room in enumerate(cluster.rooms):
+            with contextlib.suppress(CapacityError):
+                cluster.lists, cluster.now = listed(engine, systems, room), n
+                return
+        own = [one.needed for one in listed(engine, systems)]
+        needed, had = clusters.together(own), cluster.rooms[-1]
+        room = {
+            n: clusters.room(n, int(SPARE * needed[n])) if needed[n] > k else k
+            for n, k in had.items()
+        }
+        grown = [f"{n} {had[n]} -> {k}" for n, k in room.items() if k > had[n]]
+        LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))
+        cluster.rooms.append(room)
+        cluster.now = len(cluster.rooms) - 1
+        cluster.lists = listed(engine, systems, room)
 
     def move(self, structure: int, positions, cell) -> None:
         """Puts the atoms of a structure elsewhere; its lists are made when needed."""
@@ -180,9 +192,9 @@ class Sample:
 
     def _measure(self, engine: Engine, cluster: Cluster, *, slopes: bool) -> Measured:
         with scope("float64"):
+            if cluster.now > 0 or not self._in_reach(engine, cluster):
+                self._renew(engine, cluster)
             for _ in range(RENEWALS):
-                if not self._in_reach(engine, cluster):
-                    self._renew(engine, cluster)
                 results = jax.device_get(observables.measured(
                     engine.force_field, self.stacked(cluster),
                     options=self.options(cluster, engine), slopes=slopes,
@@ -233,7 +245,7 @@ class Sample:
         """Some members on the device; the first repeats up to `size`."""
         places = [cluster.members.index(k) for k in members]
         which = np.array(places + [places[0]] * (size - len(places)))
-        return jax.tree.map(lambda x: x[which], self.stacked(cluster))
+        return observables.chosen(self.stacked(cluster), which)
 
 
 def power_of_two(count: int) -> int:

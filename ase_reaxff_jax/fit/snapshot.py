@@ -22,7 +22,7 @@ def saved(objective: Objective) -> tuple[Arrays, dict]:
         arrays |= {f"lists {n} {k}": np.asarray(x) for k, x in enumerate(leaves)}
     relaxation = objective.relaxation
     plain = {
-        "rooms": [cluster.room for cluster in objective.sample.clusters],
+        "rooms": [[c.rooms, c.now] for c in objective.sample.clusters],
         "rooms of relaxation": relaxation.rooms if relaxation else [],
     }
     return arrays, plain
@@ -35,10 +35,11 @@ def restore(objective: Objective, arrays: Arrays, plain: dict) -> None:
         CheckpointError: they are those of another objective.
     """
     sample, relaxation = objective.sample, objective.relaxation
-    for n, (cluster, room) in enumerate(
+    for n, (cluster, (rooms, now)) in enumerate(
         zip(sample.clusters, plain["rooms"], strict=True)
     ):
-        _restore_lists(cluster, room, arrays, n)
+        _restore_lists(cluster, arrays, n)
+        cluster.rooms, cluster.now = [dict(room) for room in rooms], int(now)
     for room, old in zip(
         relaxation.rooms if relaxation else [], plain["rooms of relaxation"],
         strict=True,
@@ -47,7 +48,7 @@ def restore(objective: Objective, arrays: Arrays, plain: dict) -> None:
         room.update(old)
 
 
-def _restore_lists(cluster: Cluster, room: dict, arrays: Arrays, n: int) -> None:
+def _restore_lists(cluster: Cluster, arrays: Arrays, n: int) -> None:
     leaves, form = jax.tree.flatten(cluster.lists)
     found = [arrays.get(f"lists {n} {k}") for k in range(len(leaves))]
     for old, new in zip(leaves, found, strict=True):
@@ -56,4 +57,4 @@ def _restore_lists(cluster: Cluster, room: dict, arrays: Arrays, n: int) -> None
     found = [new if isinstance(old, np.ndarray) else type(old)(new)
              for old, new in zip(leaves, found, strict=True)]  # fmt: skip
     cluster.lists = jax.tree.unflatten(form, found)
-    cluster.room, cluster.stack = dict(room), None
+    cluster.stack = None

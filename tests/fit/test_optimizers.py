@@ -19,6 +19,7 @@ from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.optimizers import OPTIMIZERS, lbfgs
 from ase_reaxff_jax.fit.plan import Plan, persistent
 from ase_reaxff_jax.fit.result import suspicious
+from ase_reaxff_jax.fit.sample import Sample
 from ase_reaxff_jax.fit.search import FitFailed, Search, TrialEnded
 from ase_reaxff_jax.fit.selection import Selection
 
@@ -201,6 +202,24 @@ def test_values_do_not_depend_on_the_sets_that_were_tried_before():
     np.testing.assert_allclose(second.values, first.values, rtol=1e-9)
     again = evaluations.values(here, slopes=False, minimize=False)
     np.testing.assert_allclose(again.values, given.values, rtol=1e-9)
+
+
+def test_lists_that_have_grown_are_short_again_where_they_can_be():
+    sample = Sample(list(water().structures.values()), load("cho"))
+    (cluster,) = sample.clusters
+    least = cluster.room
+
+    def energies(*rooms):
+        cluster.rooms, cluster.now = list(rooms), len(rooms) - 1
+        return [
+            float(one.of.energy) for one in sample.measure(load("cho"), slopes=False)
+        ]
+
+    expected = energies(least)
+    assert energies(least, {name: 2 * k for name, k in least.items()}) == expected
+    assert cluster.now == 0
+    assert energies(least | {"bonds": 1}, least) == expected
+    assert cluster.now == 1
 
 
 def test_a_fit_of_which_nothing_has_a_loss_says_why(monkeypatch):
