@@ -148,6 +148,15 @@ class JaxReaxFF(Calculator):
             if not (skip_default and _same(value, self.default_parameters[name]))
         }
 
+    def __repr__(self) -> str:
+        """As it was made, without options that have their usual values."""
+        options = self.todict()
+        options.pop("force_field", None)
+        first = self.parameters["force_field"]
+        first = self._plain(first) if isinstance(first, ForceField) else repr(first)
+        named = [f"{name}={value!r}" for name, value in options.items()]
+        return f"{type(self).__name__}({', '.join([first, *named])})"
+
     def _plain(self, value):
         if isinstance(value, ForceField):
             return self._engine.fingerprint

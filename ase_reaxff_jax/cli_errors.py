@@ -48,6 +48,9 @@ def code_of(error: BaseException) -> int:
 
 def hint_for(error: BaseException) -> str | None:
     """What to try next, where that is known."""
+    from ase_reaxff_jax.ffield import FfieldError
+    from ase_reaxff_jax.geo import GeoError
+
     if isinstance(error, NotConverged):
         return "raise --steps, or continue from the file that was written"
     if code_of(error) == BUG:
@@ -56,7 +59,9 @@ def hint_for(error: BaseException) -> str | None:
         return "`ase info --formats` lists the formats; the file's name tells which"
     if isinstance(error, SCFError):
         return "a looser --charge-tolerance may be enough"
-    if isinstance(error, ReadError):
+    if isinstance(error, GeoError):
+        return "`reaxff-jax convert FILE NAME.bgf` writes geometries in this format"
+    if isinstance(error, FfieldError):
         return "`reaxff-jax forcefields FILE --lint` checks a parameter file"
     if isinstance(error, CalculatorSetupError) and "force field" in str(error):
         return "`reaxff-jax forcefields` lists force fields and elements"

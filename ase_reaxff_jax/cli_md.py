@@ -208,4 +208,7 @@ def _show(result: Any, timestep_fs: float) -> None:
         speed = result.steps_per_second
         per_day = speed * timestep_fs * 86_400 / 1e6
         per_atom = 1e6 / speed / atoms
-        out.print(f"{speed:.3g} steps/s, {per_day:.3g} ns/day, {per_atom:.1f} µs/atom")
+        out.print(
+            f"{speed:.3g} steps/s, {per_day:.3g} ns/day, "
+            f"{per_atom:.1f} µs per atom and step"
+        )

@@ -21,7 +21,7 @@ from ase_reaxff_jax.missing import check_bond_rows
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
-from ase_reaxff_jax.units import FAR_AWAY
+from ase_reaxff_jax.units import FAR_AWAY, SHORTEST
 
 ROOM = 1.25  # room in a list over what it holds when it is allocated
 ROOM_OF_ROWS = 1.1  # the same for lists of rows, all as long as the longest
@@ -132,7 +132,7 @@ class Structure:
             raise InputError("positions or box are not numbers, or far too large")
         geometry = system.positions, system.cell
         found, nearest = self._neighbors(*geometry)
-        if nearest is not None and nearest.r < report.SHORTEST:
+        if nearest is not None and nearest.r < SHORTEST:
             raise report.too_close(self.atoms, *nearest)
         host, _ = self._neighbors(*geometry, self._room(found.needed, extra_capacity))
         neighbors = in_precision(host, system.positions.dtype)

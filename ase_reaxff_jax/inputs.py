@@ -3,9 +3,11 @@
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import InputError
+from ase.geometry import minkowski_reduce
 
+from ase_reaxff_jax.errors import AtomsTooCloseError
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.units import FAR_AWAY
+from ase_reaxff_jax.units import FAR_AWAY, SHORTEST
 
 SHOWN = 5  # atoms named in a message
 FARTHEST_SINGLE = 1e3  # Å; coordinates beyond are rounded too coarsely in float32
@@ -69,6 +71,24 @@ def check_geometry(atoms: Atoms) -> None:
     ):
         raise InputError(
             f"the periodic cell vectors are linearly dependent: {periodic.tolist()}"
+        )
+    _check_own_images(atoms)
+
+
+def _check_own_images(atoms: Atoms) -> None:
+    """An error where atoms lie on their own images, whose number has no bound."""
+    periodic = atoms.cell.array[atoms.pbc]
+    if not len(periodic):
+        return
+    heights = 1.0 / np.linalg.norm(np.linalg.pinv(periodic), axis=0)
+    if heights.min() >= SHORTEST:
+        return
+    reduced, _ = minkowski_reduce(atoms.cell.array, atoms.pbc)
+    shortest = np.linalg.norm(reduced[atoms.pbc], axis=1).min()
+    if shortest < SHORTEST:
+        raise AtomsTooCloseError(
+            f"atoms and their own images are {shortest:.3g} Å apart, closer than "
+            f"{SHORTEST} Å: the periodic cell is nearly flat: {periodic.tolist()}"
         )
 
 

@@ -15,10 +15,9 @@ from jaxtyping import Float
 from ase_reaxff_jax import errors
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.options import Options
-from ase_reaxff_jax.units import COULOMB_CHARGES
+from ase_reaxff_jax.units import COULOMB_CHARGES, SHORTEST
 
 Error = TypeVar("Error", bound=Exception)
-SHORTEST = 0.3  # Å; closer than this no two atoms are
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 
 

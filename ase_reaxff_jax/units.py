@@ -50,5 +50,8 @@ OVERCOORDINATION_SHIFT = 1e-8
 NO_CORRECTION = 0.001
 """ovc, v13cor and |p_val1| below this switch their correction or term off."""
 
+SHORTEST = 0.3
+"""Å; closer than this no two atoms are."""
+
 FAR_AWAY = 1e6
 """Coordinates of what stands in for padding, Å: beyond every cutoff."""

@@ -122,6 +122,8 @@ def test_todict_has_what_differs_from_the_defaults_as_plain_data(tmp_path):
     assert type(plain["charge"]) is float
     everything = JaxReaxFF("cho").todict(skip_default=False)
     assert everything == JaxReaxFF.default_parameters
+    assert repr(JaxReaxFF("cho", dtype="mixed")) == "JaxReaxFF('cho', dtype='mixed')"
+    assert repr(calc).startswith("JaxReaxFF(ForceField(C H O, sha256 ")
     file = tmp_path / "ffield"
     write_ffield(file, CHO)
     assert JaxReaxFF(file).todict() == {"force_field": str(file)}

@@ -232,6 +232,13 @@ def test_cells_without_a_volume_are_refused():
         energy(atoms)
 
 
+@pytest.mark.parametrize("last", [(0.0, 0.0, 1e-6), (2.5, 2.5, 1e-5)])
+def test_cells_that_are_nearly_flat_are_refused_before_images_are_counted(last):
+    atoms = Atoms("H", cell=[(5.0, 0.0, 0.0), (0.0, 5.0, 0.0), last], pbc=True)
+    with pytest.raises(errors.AtomsTooCloseError, match="nearly flat"):
+        energy(atoms)
+
+
 def test_no_atoms_are_refused_and_one_atom_works():
     with pytest.raises(InputError, match="no atoms"):
         energy(Atoms())

@@ -69,7 +69,8 @@ class Objective:
         )  # fmt: skip
         self.pullback = Pullback(self.sample, self.layout, selection)
         self.response = Response(self.sample, self.layout)
-        self.relaxation = Relaxation(self.sample) if minimize else None
+        moving = minimize and any(structure.minimize for structure in structures)
+        self.relaxation = Relaxation(self.sample) if moving else None
 
     def outcome(
         self, force_field: ForceField, *, slopes: bool = False, minimize: bool = True

@@ -20,9 +20,9 @@ from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import half_list
 from ase_reaxff_jax.programs import close_order_bounds, derivatives, strained
-from ase_reaxff_jax.report import SHORTEST
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
+from ase_reaxff_jax.units import SHORTEST
 
 
 class Case(eqx.Module):
