@@ -158,7 +158,7 @@ class Simulation:
         if status in (NEIGHBORS, TOPOLOGY):
             self._renew(status)
         self.finished = status == FINISHED
-        return np.asarray(carry.rows[:done], np.float64)
+        return np.asarray(carry.rows, np.float64)[:done]
 
     def _failed(self, previous: State) -> None:
         raise failures.of_step(self, previous)
