@@ -102,7 +102,7 @@ class Simulation:
     @property
     def step(self) -> int:
         """Number of the step that all systems have reached."""
-        return int(np.max(self.state.step))
+        return int(np.asarray(self.state.step).max())
 
     def systems(self) -> list[System]:
         """All systems at their present positions, on the host."""
