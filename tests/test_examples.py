@@ -10,7 +10,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 LINES = 100  # of an example, at most
 # Other tests have what these show.
 COMPILES_LONG = (
-    "transformations", "fit_from_quantum_chemistry", "nitramine_decomposition"
+    "transformations", "fit_from_quantum_chemistry", "nitramine_decomposition",
+    "graphite_oxidation",
 )  # fmt: skip
 
 

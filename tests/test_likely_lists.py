@@ -89,7 +89,8 @@ def test_terms_and_second_derivatives_follow_too(narrow):
 
 
 @pytest.mark.parametrize(
-    ("ensemble", "several"), [("nve", True), ("nvt-langevin", False)]
+    ("ensemble", "several"),
+    [pytest.param("nve", True, marks=pytest.mark.long), ("nvt-langevin", False)],
 )
 def test_dynamics_repeats_steps_and_goes_the_same_way(
     ensemble, several, narrow, wide, monkeypatch
@@ -138,6 +139,7 @@ def test_a_step_that_lists_made_for_it_do_not_hold_is_not_repeated_for_ever(
     assert len(made) == 2
 
 
+@pytest.mark.long
 def test_relaxation_goes_the_same_way(narrow, wide):
     atoms = molecule("CH3CH2OH")
     atoms.rattle(0.05, seed=2)

@@ -56,7 +56,7 @@ def dying(monkeypatch, evaluation):
     ("optimizer", "options"),
     [
         ("least-squares", {"trials": 2, "start": "educated", "steps": 3}),
-        ("lbfgs", {"perturb": 0.05}),
+        pytest.param("lbfgs", {"perturb": 0.05}, marks=pytest.mark.long),
         ("cma-es", {"steps": 2, "patience": 3}),
         ("multi-start", {"steps": 1, "perturb": 0}),
     ],

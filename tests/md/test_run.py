@@ -22,6 +22,9 @@ def calc():
     return JaxReaxFF("cho")
 
 
+WITH_SAMPLES = ("nvt-csvr", "npt-scr")  # `test_ensembles` has other tests of these
+
+
 def quiet(atoms, calc, **options):
     return run(atoms, calc, **{"progress": False, **options})
 
@@ -32,7 +35,13 @@ def test_constant_energy_is_constant(calc):
     assert result.kinetic_energy.std() > 10 * np.ptp(result.total_energy)
 
 
-@pytest.mark.parametrize("ensemble", [e for e in ENSEMBLES if "berendsen" not in e])
+@pytest.mark.parametrize(
+    "ensemble",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in WITH_SAMPLES else [])
+        for name in ENSEMBLES if "berendsen" not in name
+    ],
+)  # fmt: skip
 def test_the_conserved_quantity_is_conserved_where_there_is_one(calc, ensemble):
     options = {} if ensemble == "nve" else {"tau_fs": 20.0}
     if ensemble.startswith("npt"):
@@ -132,14 +141,14 @@ def test_other_constraints_are_refused_by_name(calc):
 
 def test_ramps_arrive(calc):
     result = quiet(
-        moist_methane(), calc, ensemble="nvt-berendsen", steps=800, tau_fs=5.0,
+        moist_methane(), calc, ensemble="nvt-berendsen", steps=400, tau_fs=5.0,
         temperature_K=(100.0, 900.0),
     )  # fmt: skip
     assert result.temperature_K[0] == pytest.approx(100.0)
     assert result.temperature_K[-10:].mean() == pytest.approx(900.0, rel=0.2)
     function = quiet(
-        moist_methane(), calc, ensemble="nvt-berendsen", steps=800, tau_fs=5.0,
-        temperature_K=lambda t: 100.0 + 4.0 * t,
+        moist_methane(), calc, ensemble="nvt-berendsen", steps=400, tau_fs=5.0,
+        temperature_K=lambda t: 100.0 + 8.0 * t,
     )  # fmt: skip
     np.testing.assert_allclose(function.total_energy, result.total_energy)
 
