@@ -42,21 +42,35 @@ def missing_rows(
     np.add.at(around, (i, species[j]), 1)
     np.add.at(around, (j, species[i]), 1)
 
-    missing = set()
-    for a, b, c in np.argwhere(np.all(rows.angle < 0, axis=3)):
-        if a <= c:
-            enough = around[species == b]
-            if np.any((enough[:, a] > (a == c)) & (enough[:, c] > 0)):
-                missing.add(f"angle {elements[a]} {elements[b]} {elements[c]}")
+    angles = np.zeros((types,) * 3, bool)
+    for b in np.unique(species):
+        beside = around[species == b]
+        angles[:, b, :] = _together(beside > 0, beside > 0)
+        angles[range(types), b, range(types)] = np.any(beside > 1, axis=0)
     further = np.eye(types, dtype=int)
     before = around[i] - further[species[j]] > 0  # beside the bond itself
     after = around[j] - further[species[i]] > 0
-    for a, b, c, d in np.argwhere(rows.torsion < 0):
+    torsions = np.zeros((types,) * 4, bool)
+    for b, c in np.unique(np.stack([species[i], species[j]], axis=1), axis=0):
         along = (species[i] == b) & (species[j] == c)
-        if np.any(before[along, a] & after[along, d]):
-            chain = min((a, b, c, d), (d, c, b, a))
-            missing.add("torsion " + " ".join(elements[k] for k in chain))
-    return missing
+        torsions[:, b, c, :] = _together(before[along], after[along])
+
+    without_angle = np.all(rows.angle < 0, axis=3)
+    return {
+        *_named("angle", angles & without_angle, elements),
+        *_named("torsion", torsions & (rows.torsion < 0), elements),
+    }
+
+
+def _together(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Whether both are true in the same row, for each column with each."""
+    return first.T.astype(int) @ second.astype(int) > 0
+
+
+def _named(kind: str, occurs: np.ndarray, elements: tuple[str, ...]) -> set[str]:
+    """Each chain of types once, in the direction that comes first."""
+    chains = {min(tuple(x), tuple(x[::-1])) for x in np.argwhere(occurs).tolist()}
+    return {f"{kind} " + " ".join(elements[k] for k in chain) for chain in chains}
 
 
 class MissingTerms:

@@ -3,6 +3,10 @@
 Stored results of LAMMPS for every bundled force field, and live ones for structures
 from other seeds. Forces and stress are compared at fixed charges, which is what LAMMPS
 computes; those at the default are tested elsewhere against differences.
+
+All structures are padded alike, so that a force field has one program; with the room
+that they have for users they are compared in the tests of the demo. The long form has
+all force fields' programs optimised, as users' are; the short one some.
 """
 
 from functools import cache
@@ -14,8 +18,6 @@ from reference import make_reference
 
 from ase_reaxff_jax import JaxReaxFF, engine
 
-pytestmark = pytest.mark.optimised
-
 ENERGY = 1e-8  # eV/atom
 TERM = 1e-7  # eV/atom
 CHARGE = 1e-7  # e
@@ -26,10 +28,10 @@ STRESS = 1e-7  # eV/Å^3
 STRESS_STRAIGHT = 1e-6
 
 STORED = reference_store.read()
-LIVE_SEEDS = (1,)
+SEED = 1  # of the live ones; 0 is that of the stored
 
 
-NATURAL = "cho"  # the force field whose structures have the room they have for users
+OPTIMISED = ("cho", "lg")
 ATOMS = 128
 ROOM = dict(
     images=4096, width=768, close=4096, hydrogen=4096, bonds=1024, angles=2048,
@@ -39,26 +41,17 @@ ROOM = dict(
 
 @cache
 def calculator(force_field):
-    """One for all structures of a force field, so that programs are compiled once.
-
-    So that they really are, all structures but those of one force field are padded
-    alike.
-    """
+    """One for all structures of a force field, so that programs are compiled once."""
     tolerance = reference_store.about()["charge_tolerance"]
     made = JaxReaxFF(force_field, charge_tolerance=tolerance, charge_response=False)
-    if force_field != NATURAL:
-        made.engine.lists._single_room[ATOMS] = dict(ROOM)
+    made.engine.lists._single_room[ATOMS] = dict(ROOM)
     return made
 
 
 @pytest.fixture(autouse=True)
-def padded_alike(request, monkeypatch):
-    """All structures of a test get the same room, except where it says `NATURAL`."""
-    given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    reference = given.get("reference")
-    force_field = reference.force_field if reference else given.get("force_field")
-    if force_field not in (None, NATURAL):
-        monkeypatch.setattr(engine, "atoms_room", lambda count: ATOMS)
+def padded_alike(monkeypatch):
+    """All structures get the same room."""
+    monkeypatch.setattr(engine, "atoms_room", lambda count: ATOMS)
 
 
 def assert_parity(reference):
@@ -69,6 +62,16 @@ def assert_parity(reference):
         if not difference <= limit
     ]
     assert not excess, "\n".join([reference.id, *excess])
+
+
+def assert_all(references):
+    failed = []
+    for reference in references:
+        try:
+            assert_parity(reference)
+        except AssertionError as error:
+            failed.append(str(error))
+    assert not failed, "\n\n".join(failed)
 
 
 def differences(reference):
@@ -92,11 +95,15 @@ def differences(reference):
         yield "stress", largest(stress - expected), limit, "eV/Å^3"
 
 
-def grouped(force_field, *values):
+def grouped(force_field, value, name):
     """A parameter set of a test that runs where its force field is compiled already."""
-    mark = pytest.mark.xdist_group(force_field)
-    name = "-".join([force_field, *(str(v) for v in values)])
-    return pytest.param(force_field, *values, marks=mark, id=name)
+    marks = [pytest.mark.xdist_group(force_field)]
+    if force_field in OPTIMISED:
+        marks.append(pytest.mark.optimised)
+    return pytest.param(value, marks=marks, id=name)
+
+
+ALL = [grouped(name, name, name) for name in make_reference.FORCE_FIELDS]
 
 
 def largest(values):
@@ -106,10 +113,7 @@ def largest(values):
 
 @pytest.mark.parametrize(
     "reference",
-    [
-        pytest.param(r, marks=pytest.mark.xdist_group(r.force_field), id=r.id)
-        for r in STORED
-    ],
+    [grouped(r.force_field, r, r.id) for r in STORED],
 )
 def test_agrees_with_the_stored_results_of_lammps(reference):
     assert_parity(reference)
@@ -119,9 +123,7 @@ def test_every_force_field_has_stored_results():
     assert {r.force_field for r in STORED} == set(make_reference.FORCE_FIELDS)
 
 
-@pytest.mark.parametrize(
-    "force_field", [grouped(n) for n in make_reference.FORCE_FIELDS]
-)
+@pytest.mark.parametrize("force_field", ALL)
 def test_terms_are_those_of_lammps_and_sum_to_the_energy(force_field):
     reference = next(r for r in STORED if r.force_field == force_field)
     terms = calculator(force_field).get_energy_terms(reference.atoms)
@@ -131,23 +133,15 @@ def test_terms_are_those_of_lammps_and_sum_to_the_energy(force_field):
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize(
-    ("force_field", "seed"),
-    [
-        grouped(name, seed)
-        for name in make_reference.FORCE_FIELDS
-        for seed in LIVE_SEEDS
-    ],
-)
-def test_agrees_with_lammps_on_new_structures(force_field, seed):
-    references = make_reference.references(force_field, seed, differences=False)
-    failed = []
-    for reference in references:
-        try:
-            assert_parity(reference)
-        except AssertionError as error:
-            failed.append(str(error))
-    assert not failed, "\n\n".join(failed)
+@pytest.mark.parametrize("force_field", ALL)
+def test_agrees_with_lammps_on_new_structures(force_field):
+    assert_all(make_reference.references(force_field, SEED, differences=False))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("force_field", ALL)
+def test_optimised_programs_agree_as_well(force_field):
+    assert_all([r for r in STORED if r.force_field == force_field])
 
 
 @pytest.mark.lammps
