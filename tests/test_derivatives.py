@@ -14,6 +14,8 @@ from small import SMALL, amorphous, hydronium, rattled
 
 from ase_reaxff_jax import JaxReaxFF, programs
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 FORCE = 1e-6  # eV/Å
 STRESS = 1e-7  # eV/Å^3
 STEPS = (1e-5, 1e-6)  # Å, and relative for strains

@@ -23,6 +23,8 @@ from ase_reaxff_jax.forcefield import Header
 from ase_reaxff_jax.md import relax
 from ase_reaxff_jax.notices import Notices
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 CHO = load("cho")
 
 

@@ -24,6 +24,8 @@ from small import SKEWED, moist_methane, rattled
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.bundled import load
 
+pytestmark = pytest.mark.xdist_group("functional")  # the same programs
+
 
 @pytest.fixture(autouse=True)
 def double_precision():

@@ -22,6 +22,8 @@ from jax_md import minimize, simulate, space
 
 from ase_reaxff_jax.md import run
 
+pytestmark = pytest.mark.xdist_group("functional")  # the same programs
+
 STEPS = 30
 _, SHIFT = space.free()
 

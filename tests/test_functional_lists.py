@@ -20,6 +20,8 @@ from small import SKEWED
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.errors import AtomsTooCloseError
 
+pytestmark = pytest.mark.xdist_group("functional")  # the same programs
+
 
 @pytest.fixture(autouse=True)
 def double_precision():

@@ -12,7 +12,16 @@ from ase_reaxff_jax.neighbors import image_positions
 from ase_reaxff_jax.pairs import half_list
 from ase_reaxff_jax.precision import scope
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 NAMES = ["ethanol", "triclinic", "slab", "amorphous"]
+# Each structure and each method, not all with all.
+WITH_METHODS = [
+    ("ethanol", "direct"),
+    ("triclinic", "iterative"),
+    ("slab", "iterative"),
+    ("amorphous", "direct"),
+]
 
 
 def assert_same(atoms: Atoms, first: JaxReaxFF, second: JaxReaxFF, *, tolerance):
@@ -24,8 +33,7 @@ def assert_same(atoms: Atoms, first: JaxReaxFF, second: JaxReaxFF, *, tolerance)
         np.testing.assert_allclose(one, two, atol=tolerance * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("method", ["direct", "iterative"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "method"), WITH_METHODS)
 def test_the_plain_form_gives_the_same_numbers(name, method):
     fused, plain = (
         JaxReaxFF("cho", charge_method=method, charge_tolerance=1e-13, implementation=i)
@@ -35,7 +43,7 @@ def test_the_plain_form_gives_the_same_numbers(name, method):
 
 
 @pytest.mark.optimised  # with the approximate inverse, as users have it
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["ethanol", "amorphous"])
 def test_iterated_charges_are_the_direct_ones(name):
     iterated = JaxReaxFF("cho", charge_method="iterative")
     # The derivative with the adjoint vector errs in second order only.
@@ -60,8 +68,7 @@ def test_single_precision_is_near_double_precision(name):
     assert single.get_potential_energy(atoms) != double.get_potential_energy(atoms)
 
 
-@pytest.mark.parametrize("method", ["direct", "iterative"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "method"), WITH_METHODS)
 def test_mixed_precision_is_nearer(name, method):
     atoms, double = SMALL[name], JaxReaxFF("cho")
     mixed = JaxReaxFF(

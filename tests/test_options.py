@@ -15,6 +15,8 @@ from small import SMALL, amorphous, rattled, with_calculator
 
 from ase_reaxff_jax import JaxReaxFF, errors, jax_version, programs
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 WRONG = {
     "charge_tolerence": (1e-6, "did you mean 'charge_tolerance'"),
     "charge_model": ("qeq", "none of eem, fixed"),

@@ -16,6 +16,8 @@ from small import (
 
 from ase_reaxff_jax import JaxReaxFF
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 
 @pytest.mark.parametrize("name", SMALL)
 def test_energies_of_atoms_and_of_terms_add_up(name):

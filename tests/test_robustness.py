@@ -12,6 +12,8 @@ from ase_reaxff_jax import JaxReaxFF, read_ffield, write_ffield
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.history import ChargeHistory
 
+pytestmark = pytest.mark.xdist_group("small structures")  # the same programs
+
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_guesses_after_equal_steps_along_a_line_stay_near_the_charges(dtype):

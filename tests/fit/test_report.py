@@ -240,7 +240,7 @@ def test_validation_data_have_the_loss_that_the_fit_has():
     judge = TrainingSet(more.structures, (*more.items, further))
     options = dict(loss="huber", balanced=True)
     result = fit(
-        "cho", data, small_fits.parameters(), optimizer="least-squares", steps=1,
+        "cho", data, small_fits.parameters(), optimizer="cma-es", steps=1,
         validation=judge, perturb=0.0, progress=False, **options,
     )  # fmt: skip
     same = evaluate(result.force_field, judge, **options)

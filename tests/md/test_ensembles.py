@@ -80,12 +80,9 @@ def test_weak_coupling_keeps_the_mean_temperature_but_not_its_fluctuation():
 
 
 # An ideal gas does not mind the shape of its cell, which would wander without bounds.
-SHAPES = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     "shape", [pytest.param("isotropic", marks=pytest.mark.long), "orthorhombic"]
 )
-
-
-@SHAPES
 def test_stochastic_rescaling_gives_the_volumes_of_an_ideal_gas(shape):
     thermal, _, volume, _, _, degrees = samples("npt-scr", shape, mixed=True)
     assert_mean(thermal, 0.5 * degrees * KT)
@@ -94,7 +91,8 @@ def test_stochastic_rescaling_gives_the_volumes_of_an_ideal_gas(shape):
     assert_mean(fluctuation, DIMERS + 1)
 
 
-@SHAPES
+@pytest.mark.long
+@pytest.mark.parametrize("shape", ["isotropic", "orthorhombic"])
 def test_a_piston_gives_the_volumes_of_an_ideal_gas(shape):
     thermal, _, volume, _, _, degrees = samples("npt-mtk", shape, mixed=True)
     assert_mean(thermal, 0.5 * degrees * KT)
