@@ -19,6 +19,7 @@ from ase_reaxff_jax import inputs, programs, report
 from ase_reaxff_jax.capacity import atoms_room
 from ase_reaxff_jax.energy import per_atom
 from ase_reaxff_jax.ffield import lint
+from ase_reaxff_jax.ffield.schema import SECTIONS
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.lists import Entry, Lists
 from ase_reaxff_jax.missing import MissingTerms
@@ -67,11 +68,11 @@ class Engine:
 
     @property
     def fingerprint(self) -> str:
-        """Elements and a hash of all numbers, where there is no name to give."""
-        numbers = b"".join(
-            np.asarray(x).tobytes() for x in jax.tree.leaves(self.force_field)
-        )
-        digest = hashlib.sha256(numbers).hexdigest()[:12]
+        """Elements and a hash of all rows, where there is no name to give."""
+        given = self.force_field
+        numbers = b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(given))
+        types = str([given.lg, *(given.types(section) for section in SECTIONS)])
+        digest = hashlib.sha256(numbers + types.encode()).hexdigest()[:12]
         return f"ForceField({' '.join(self.force_field.elements)}, sha256 {digest})"
 
     def options(self, atoms: int, dtype: str | None = None) -> Options:
@@ -266,6 +267,7 @@ class Engine:
                 return bool(entry.topology.bonds.cover(result.orders.total))
 
             result = self._covered(system, entry, found, covers)
+            report.check_covered(covers(result))
             return system, entry, jax.device_get(result)
 
     def energy_terms(self, atoms: Atoms) -> dict[str, float]:

@@ -39,11 +39,7 @@ def check(atoms: Atoms, result, neighbors, options: Options) -> None:
         shift = np.asarray(neighbors.shift)  # of atoms too: into the cell
         j = int(neighbors.source[image])
         raise too_close(atoms, i, j, shift[image] - shift[i], float(result.shortest))
-    if not result.covered:
-        raise CalculationFailed(
-            "bonds have outgrown the interaction lists that were made for them; this "
-            "is a fault of the program"
-        )
+    check_covered(result.covered)
     if options.charge_model == "eem":
         _check_charges(atoms, result.solution, options)
     forces = np.asarray(result.gradient)[: len(atoms)]
@@ -53,6 +49,15 @@ def check(atoms: Atoms, result, neighbors, options: Options) -> None:
         raise CalculationFailed(
             f"the energy or its derivative is not finite (energy {result.energy} "
             f"kcal/mol{where}); the force field's parameters may not suit the structure"
+        )
+
+
+def check_covered(covered) -> None:
+    """Raises unless the lists have all interactions."""
+    if not covered:
+        raise CalculationFailed(
+            "bonds have outgrown the interaction lists that were made for them; this "
+            "is a fault of the program"
         )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -62,6 +63,8 @@ class Arguments:
     progress: Any
 
     def __post_init__(self):
+        if isinstance(self.atoms, Iterator):  # can be read once
+            self.atoms = list(self.atoms)
         integrator_of(self.ensemble, self.cell)
         for name in ("timestep_fs", "tau_fs", "pressure_tau_fs",
                      "compressibility_per_GPa"):  # fmt: skip

@@ -48,7 +48,7 @@ def write(path: Path, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> N
         files.check_name(name)
     current, last, unfinished = names(path)
     keeps = _is_whole(current)
-    if not keeps and _is_whole(unfinished) and not _is_whole(last):
+    if exists(path) and not keeps and _is_whole(unfinished) and not _is_whole(last):
         os.replace(unfinished, current)  # the only one; it would be written over
         keeps = True
     content = io.BytesIO()

@@ -5,9 +5,9 @@ around its own device calls. Shapes and types of every annotated function are ch
 (`--jaxtyping-packages` in pyproject.toml), warnings are errors, and arrays of different
 rank do not broadcast.
 
-Most of the time goes into compilation, which is sooner without optimisation. What is
-compared with LAMMPS (marker `optimised`), and what takes long, is compiled as it is for
-users; it comes last, for programs of the one kind do not serve the other.
+Most of the time goes into compilation, which is sooner without optimisation. Some of
+what is compared with LAMMPS (marker `optimised`), and what takes long, is compiled as
+for users; it comes last, for programs of the one kind do not serve the other.
 """
 
 import os

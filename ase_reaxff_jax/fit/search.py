@@ -73,6 +73,7 @@ class Search:
         self.trial = 0
         self.best_of_run: tuple[float, Parameters | None] = (np.inf, None)
         self._patience, self._screening = patience, False
+        self._starting = False
         self._judged, self._waited = np.inf, 0
         self._last: tuple[bytes, bool, Answer] | None = None
 
@@ -90,12 +91,16 @@ class Search:
         """Losses at the geometries of the data: quick, but none of them is the best.
 
         Without structures that are minimised all losses are of that kind, and count.
+        In any case they are of many runs, of which none says that another is in vain:
+        the validation is left out.
         """
         self._screening, self._last = self.objective.relaxation is not None, None
+        self._starting = True
         try:
             yield
         finally:
             self._screening, self._last = False, None
+            self._starting = False
 
     def scaled(self, x: Parameters) -> Parameters:
         """In units of the bounds, 0 to 1."""
@@ -198,7 +203,7 @@ class Search:
             self.best = Best(self.evaluations.parameters(u), loss, self.trial)
         judged = float("nan")
         if self._compare(u, loss):
-            if self._patience is not None and not self._screening:
+            if self._patience is not None and not self._starting:
                 judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")
         number = len(self.history) + 1

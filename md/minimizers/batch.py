@@ -75,7 +75,7 @@ def minimized(
         together: How many structures are computed side by side; None: see above.
 
     Raises:
-        InputError: a structure cannot be used, or two of its atoms are too close.
+        InputError: a structure cannot be used.
     """
     if together is None:
         together = 1 if _on_cpu(engine) else len(starts)

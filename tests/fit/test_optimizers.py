@@ -107,6 +107,23 @@ def test_what_is_not_minimised_is_only_searched(relaxation):
     assert (np.diff(best[quick]) == 0.0).all()
 
 
+@pytest.mark.parametrize("relaxation", [None, "of some structures"])
+def test_validation_ends_none_of_many_starts(relaxation):
+    def asked(patience):
+        valley = Valley(relaxation=relaxation)
+        search = Search(valley, lambda step, better: None, patience)
+        search.begin_trial(0)
+        plan = Plan(20, 0.0, np.random.default_rng(0))
+        try:
+            OPTIMIZERS["multi-start"](search, np.array([0.5, 0.2, 0.4]), plan)
+        except TrialEnded:
+            assert patience is not None
+        return len(valley.asked)
+
+    # The validation of a valley grows with each evaluation: the last run ends soon.
+    assert asked(None) - 20 <= asked(1) < asked(None)
+
+
 @pytest.mark.parametrize("name", ["cma-es", "multi-start", "lbfgs"])
 def test_the_seed_decides_the_sequence(name):
     def asked(seed):

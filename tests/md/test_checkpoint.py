@@ -95,3 +95,10 @@ def test_a_new_checkpoint_that_did_not_take_its_place_is_the_last_resort(
     for killed in instants(left, 4):
         put(tmp_path, killed)
         assert step_of(tmp_path) in (3, 4)
+
+
+def test_a_run_that_starts_anew_takes_nothing_from_what_another_has_left(tmp_path):
+    put(tmp_path, {"ckpt.new": of_steps(tmp_path, 99)["ckpt"]})
+    assert not checkpoint.exists(tmp_path / "ckpt")
+    write(tmp_path, 1)
+    assert set(contents(tmp_path)) == {"ckpt"} and step_of(tmp_path) == 1

@@ -1,6 +1,7 @@
 """What a run or a relaxation refuses, and how its errors travel."""
 
 import pickle
+from dataclasses import replace
 from inspect import unwrap
 
 import numpy as np
@@ -97,3 +98,26 @@ def test_free_strains_may_be_an_array_of_numpy(calc):
     mask = np.array([True, False, False, False, False, False])
     result = relax(moist_methane(), calc, cell=mask, steps=0, progress=False)
     assert result.steps == 0
+
+
+def test_structures_may_come_one_by_one(calc):
+    def molecules():
+        return (molecule(name) for name in ("H2O", "CH4"))
+
+    begin = unwrap(run)  # as without the tests' checks of types
+    results = begin(molecules(), calc, steps=0, progress=False)
+    assert [len(result.atoms) for result in results] == [3, 5]
+    with pytest.raises(InputError, match="run needs a JaxReaxFF calculator"):
+        begin(molecules(), steps=0, progress=False)
+
+
+def test_force_fields_that_differ_in_what_a_row_is_for_are_not_one(calc):
+    given = calc.force_field
+    types = list(given.bond_types)
+    types[:2] = types[1::-1]
+    swapped = JaxReaxFF(replace(given, bond_types=tuple(types)))
+    structures = [molecule("H2O"), molecule("CH4")]
+    for atoms, one in zip(structures, (calc, swapped), strict=True):
+        atoms.calc = one
+    with pytest.raises(InputError, match="structure 1 has force_field="):
+        calculator_of(structures, None, caller="run")
