@@ -53,12 +53,15 @@ def is_optimised(item) -> bool:
 def pytest_collection_modifyitems(items):
     """Puts optimised tests last, and skips what this machine cannot run.
 
-    The tests of a file run in one process, for most of their programs are the same.
+    The tests of a file run in one process, for most of their programs are the same;
+    those that take long, wherever one is free.
     """
     from lammps_oracle import why_unavailable
 
     items.sort(key=is_optimised)
     for item in items:
+        if item.get_closest_marker("long"):
+            continue
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if is_optimised(item):
