@@ -7,14 +7,21 @@ import typer
 from ase.calculators.calculator import InputError
 
 from ase_reaxff_jax import cli_input
-from ase_reaxff_jax.cli_options import Charge, Dtype, FField, Structure, Tolerance
+from ase_reaxff_jax.cli_options import (
+    Charge,
+    Dtype,
+    FField,
+    Neighbors,
+    Structure,
+    Tolerance,
+)
 
 EXAMPLE = (
     "Example: reaxff-jax md water.xyz --ffield cho --ensemble nvt-csvr --steps 20000 "
     "--temperature 300 --trajectory run.extxyz --log run.csv; or, with all this in a "
     "file: reaxff-jax md --input run.yaml"
 )
-OF_THE_CALCULATOR = ("charge", "charge_tolerance", "dtype")
+OF_THE_CALCULATOR = ("charge", "charge_tolerance", "dtype", "neighbors")
 SHOWN = 6  # kinds of molecules in the summary
 
 
@@ -107,6 +114,7 @@ def md(
     charge: Charge = 0.0,
     charge_tolerance: Tolerance = 1e-6,
     dtype: Dtype = "float64",
+    neighbors: Neighbors = "auto",
     input_file: Annotated[
         Path | None,
         cli_input.option(

@@ -18,4 +18,7 @@ Overwrite = Annotated[
 Tolerance = Annotated[
     float, typer.Option(help="Relative residual of the charge equations.")
 ]
+Neighbors = Annotated[
+    str, typer.Option(help="What finds them: vesin or jax-md; auto takes vesin.")
+]
 Dtype = Annotated[str, typer.Option(help="float64, mixed or float32.")]

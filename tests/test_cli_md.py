@@ -200,3 +200,10 @@ def test_what_cannot_be_used_in_a_file_is_named_with_its_line(folder, text, word
 def test_unusable_options_end_with_a_line(folder, capsys, words, culprit):
     assert command("md", *words) == cli_errors.UNUSABLE
     assert culprit in capsys.readouterr().err
+
+
+def test_the_search_for_neighbours_is_that_of_the_option(folder, capsys):
+    asked = "md", "there/water.xyz", "--ffield", "cho", "--steps", 2, "--no-progress"
+    assert command(*asked, "--neighbors", "nobody") == cli_errors.UNUSABLE
+    assert "neighbors" in capsys.readouterr().err
+    assert command(*asked, "--neighbors", "jax-md") == 0
