@@ -41,13 +41,15 @@ def summary_picture(
 ) -> None:
     """Draws energies, temperature and the main molecules into a PNG file.
 
-    Energies are changes since the start, per atom. Molecules are the `SHOWN` kinds of
+    Energies are changes since the start, per atom; the conserved quantity is among them
+    where it is another than the total energy. Molecules are the `SHOWN` kinds of
     which there are most on average.
 
     Args:
         path: Of the picture; a file that is there is replaced.
         rows: A dictionary of arrays, or an object with them as attributes: `time_fs`,
-            `potential_energy` and `total_energy` in eV, `temperature_K`.
+            `potential_energy`, `total_energy` and, where there is one,
+            `conserved_energy` in eV, `temperature_K`.
         history: The molecules of the same run.
 
     Raises:
@@ -95,6 +97,20 @@ def _column(rows: Any, name: str) -> Float[np.ndarray, " rows"]:
     return np.asarray(values, float)
 
 
+def _energies(rows: Any) -> dict[str, Float[np.ndarray, " rows"]]:
+    """Those that are drawn, by what they are called."""
+    found = {name: _column(rows, f"{name}_energy") for name in ("potential", "total")}
+    try:
+        conserved = _column(rows, "conserved_energy")
+    except (KeyError, AttributeError):
+        return found
+    # At constant energy it is the total energy, and some ensembles have none.
+    bath = np.ptp(conserved - found["total"])
+    if np.isfinite(bath) and bath > 0.0:
+        found["conserved"] = conserved
+    return found
+
+
 def _draw(figure, panels, rows, history: SpeciesHistory) -> None:
     time, sampled = _column(rows, "time_fs"), np.array(history.times_fs)
     start, end = min(time[0], sampled[0]), max(time[-1], sampled[-1])
@@ -118,8 +134,9 @@ def _draw(figure, panels, rows, history: SpeciesHistory) -> None:
 
 def _draw_energies(axes, time, rows, atoms: int) -> list[tuple[float, str, str]]:
     ends = []
-    for name, colour in (("potential", COLOURS[0]), ("total", BLACK)):
-        values = _column(rows, f"{name}_energy")
+    colours = {"potential": COLOURS[0], "total": BLACK, "conserved": COLOURS[1]}
+    for name, values in _energies(rows).items():
+        colour = colours[name]
         change = 1e3 * (values - values[0]) / atoms
         axes.plot(time, change, color=colour)
         ends.append((float(change[-1]), name, colour))

@@ -70,6 +70,18 @@ def test_the_picture_names_its_lines(tmp_path, monkeypatch):
     assert labels[2]["H$_{2}$"] > labels[2]["H"]
 
 
+@pytest.mark.parametrize(
+    ("bath", "shown"), [(0.0, False), (np.nan, False), (1.0, True)]
+)
+def test_a_conserved_quantity_that_is_not_the_total_energy_is_shown(
+    tmp_path, monkeypatch, bath, shown
+):
+    given = rows(20)
+    given["conserved_energy"] = given["total_energy"] + bath * np.arange(20.0)
+    _, labels = texts(monkeypatch, tmp_path / "run.png", given, history(20))
+    assert ("conserved" in labels[0]) == shown
+
+
 def test_a_long_run_is_shown_in_picoseconds(tmp_path, monkeypatch):
     path = tmp_path / "run.png"
     words, _ = texts(monkeypatch, path, rows(20, 500.0), history(20, 500.0))
