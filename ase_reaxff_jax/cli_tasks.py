@@ -102,13 +102,16 @@ def check_writable(path: Path) -> None:
 
 
 def write_structure(path: Path, atoms: Atoms | list[Atoms]) -> None:
-    """As `ase.io.write`; StructureFileError where ASE does not manage."""
+    """As `ase.io.write`, whose writers raise whatever they stumble over."""
     check_writable(path)
     name = lammps_data(path)
     try:
         ase.io.write(path, atoms, format=name, **({"masses": True} if name else {}))
-    except (ValueError, KeyError, TypeError) as error:
-        raise StructureFileError(f"{path}: ASE cannot write this: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise StructureFileError(f"{path}: ASE cannot write this: {reason}") from error
 
 
 def calculator(ffield: str, **options: Any) -> JaxReaxFF:
@@ -177,4 +180,17 @@ def convert_structures(source: str, target: Path) -> str:
     frames = read_structures(source, ":")
     write_structure(target, frames)
     count = f"{len(frames)} structure" + ("s" if len(frames) != 1 else "")
-    return f"{source} -> {target}: {count} of {describe(frames[-1])} (by ASE)"
+    said = f"{source} -> {target}: {count} of {describe(frames[-1])} (by ASE)"
+    try:
+        written = read_structures(str(target), -1)
+    except StructureFileError:  # a picture, say
+        return said
+    lost = _held(frames[-1]) - _held(written)
+    return f"{said}, without {', '.join(sorted(lost))}" if lost else said
+
+
+def _held(atoms: Atoms) -> set[str]:
+    """What a structure has beside its geometry."""
+    results = set(atoms.calc.results) if atoms.calc else set()
+    arrays = {n for n in ("momenta", "initial_charges", "tags") if atoms.has(n)}
+    return (results | arrays) - {"free_energy"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 from ase.calculators.calculator import InputError, ReadError, SCFError
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from ase_reaxff_jax import JaxReaxFF, cli, cli_errors
@@ -163,6 +164,22 @@ def test_convert_rewrites_a_parameter_file_with_every_number(run):
     second = read_ffield("ffield.again")
     assert dict(first.addresses()) == dict(second.addresses())
     assert all(first.at(a) == second.at(a) for a, _ in first.addresses())
+
+
+def test_convert_says_what_the_other_format_does_not_hold(run, tmp_path):
+    atoms = molecule("H2O")
+    atoms.set_momenta(np.ones((3, 3)))
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((3, 3)))
+    write(tmp_path / "water.extxyz", atoms)
+    said = run("convert", "water.extxyz", "water.bgf")[1]
+    assert "without energy, forces, momenta" in " ".join(said.split())
+    assert "without" not in run("convert", "water.extxyz", "water.traj")[1]
+
+
+def test_convert_says_what_a_format_cannot_be(run, water):
+    code, _, errors = run("convert", water, "POSCAR")  # it has no cell
+    assert code == cli_errors.UNUSABLE
+    assert "POSCAR: ASE cannot write this: Lattice vectors" in " ".join(errors.split())
 
 
 def test_convert_takes_all_frames_of_a_structure_file(run, tmp_path):
