@@ -72,8 +72,7 @@ class Search:
         self.failures: list[str] = []
         self.trial = 0
         self.best_of_run: tuple[float, Parameters | None] = (np.inf, None)
-        self._patience, self._screening = patience, False
-        self._starting = False
+        self._patience, self._starting = patience, False
         self._judged, self._waited = np.inf, 0
         self._last: tuple[bytes, bool, Answer] | None = None
 
@@ -94,13 +93,16 @@ class Search:
         In any case they are of many runs, of which none says that another is in vain:
         the validation is left out.
         """
-        self._screening, self._last = self.objective.relaxation is not None, None
-        self._starting = True
+        self._starting, self._last = True, None
         try:
             yield
         finally:
-            self._screening, self._last = False, None
-            self._starting = False
+            self._starting, self._last = False, None
+
+    @property
+    def _screening(self) -> bool:
+        """Whether structures that would be minimised are not."""
+        return self._starting and self.objective.relaxation is not None
 
     def scaled(self, x: Parameters) -> Parameters:
         """In units of the bounds, 0 to 1."""
