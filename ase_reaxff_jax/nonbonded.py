@@ -119,7 +119,7 @@ def _energy_jvp(options, primals, tangents):
     lagrangian, change = value_and_change(
         at_fixed_charges, (parameters, state), tangents[:2]
     )
-    energy = lagrangian + parts.conditions(adjoint, solved.mu, nu, state[1])
+    energy = lagrangian + parts.conditions(adjoint, nu, state[1])
     solution = solution_of(solved, adjoint, response)
     return (energy, solution), (change, none_of(solution))
 
@@ -129,6 +129,7 @@ class _Parts(eqx.Module):
 
     equations: ChargeEquations
     charges: Float[Array, " atoms"]
+    left: Float[Array, " atoms"]  # of the charge equations' right-hand side, eV/e
     potential: Float[Array, " atoms"]  # sum_j f_ij q_j, e/Å
     charging: Float[Array, " atoms"]  # kcal/mol
 
@@ -137,13 +138,10 @@ class _Parts(eqx.Module):
         coulomb = 0.5 * COULOMB * jnp.sum(self.charges * self.potential)
         return coulomb + jnp.sum(self.charging)
 
-    def conditions(self, adjoint, mu, nu, total_charge) -> Float[Array, ""]:
+    def conditions(self, adjoint, nu, total_charge) -> Float[Array, ""]:
         """What the Lagrangian has subtracted from the energy, kcal/mol."""
-        q, diagonal = self.charges, self.equations.diagonal
-        left = self.equations.chi + diagonal * q + COULOMB_CHARGES * self.potential + mu
-        left = jnp.where(self.equations.mask, left, 0.0)
-        charge = jnp.sum(q) - total_charge
-        return KCAL_PER_EV * (jnp.sum(adjoint * left) + nu * charge)
+        charge = jnp.sum(self.charges) - total_charge
+        return KCAL_PER_EV * (nu * charge - jnp.sum(adjoint * self.left))
 
 
 def _van_der_waals_sum(options, parameters, images, pairs) -> Float[Array, ""]:
@@ -157,10 +155,17 @@ def _solved(options, parameters, state, pairs, mask, start):
     equations = equations_of(parameters, images, pairs, mask, options.pair_dtype)
     solved, scale = charges_of(equations, total_charge, options, start)
     charging = charge_energy(parameters.atom, species=pairs.species, charges=solved.x)
+    if solved.outcome is None:
+        potential = equations.coulomb(solved.x)
+    else:  # a product with the matrix less: H x = b - mu - left
+        known = -equations.chi - solved.mu - solved.left
+        of_others = known - equations.diagonal * solved.x
+        potential = jnp.where(mask, of_others, 0.0) / COULOMB_CHARGES
     parts = _Parts(
         equations=equations,
         charges=solved.x,
-        potential=equations.coulomb(solved.x),
+        left=solved.left,
+        potential=potential,
         charging=jnp.where(mask, charging, 0.0),
     )
     return parts, solved, scale

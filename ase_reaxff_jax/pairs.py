@@ -85,14 +85,6 @@ def of_pairs(tables: PairParameters, pairs: HalfList) -> PairParameters:
     return jax.tree.map(chosen, tables)
 
 
-def sum_over_atoms(
-    values: Float[Array, "atoms width"], ends: Float[Array, "atoms width"], pairs
-) -> Float[Array, " atoms"]:
-    """Sum for each atom of `values` in its row and of `ends` at the other end."""
-    rows = jnp.sum(values, axis=1)
-    return rows.at[pairs.atom].add(ends)
-
-
 def sums_over_blocks(function: Callable, start, rows, *, entries: int):
     """Sums over blocks of rows, and what each row gives by itself.
 

@@ -22,7 +22,7 @@ from ase_reaxff_jax.charges import solvers
 from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
 from ase_reaxff_jax.charges.solvers import Outcome
 from ase_reaxff_jax.options import Options
-from ase_reaxff_jax.pairs import HalfList, sum_over_atoms
+from ase_reaxff_jax.pairs import HalfList, sums_over_blocks
 from ase_reaxff_jax.units import COULOMB_CHARGES
 
 
@@ -37,10 +37,17 @@ class ChargeEquations(eqx.Module):
 
     def coulomb(self, charges: Float[Array, " atoms"]) -> Float[Array, " atoms"]:
         """sum_j f_ij q_j for every atom, e/Å."""
-        f = self.inverse
-        return sum_over_atoms(
-            f * charges[self.pairs.atom], f * charges[:, None], self.pairs
+
+        def added(at_ends, block):
+            f, atom, charge = block
+            at_ends = at_ends.at[atom].add(f * charge[:, None])
+            return at_ends, jnp.sum(f * charges[atom], axis=1)
+
+        rows = self.inverse, self.pairs.atom, charges
+        at_ends, in_rows = sums_over_blocks(
+            added, jnp.zeros_like(charges), rows, entries=self.inverse.shape[1]
         )
+        return at_ends + in_rows
 
     def times(self, charges: Float[Array, " atoms"]) -> Float[Array, " atoms"]:
         """H q, eV/e; 0 on padding."""
@@ -64,6 +71,7 @@ class Equilibrated(eqx.Module):
 
     x: Float[Array, " atoms"]
     mu: Float[Array, ""]
+    left: Float[Array, " atoms"]  # b - H x - mu 1; without derivatives
     outcome: Outcome | None  # None where charges were given
 
 
@@ -98,26 +106,28 @@ def solver_of(
     atoms = len(equations.diagonal)
 
     def bordered(unknown):
-        x, mu, outcome = jnp.split(unknown, [atoms, atoms + 1])
+        x, mu, others = jnp.split(unknown, [atoms, atoms + 1])
         first = jnp.where(equations.mask, equations.times(x) + mu, x)
-        return jnp.concatenate([first, jnp.sum(x)[None], outcome])
+        return jnp.concatenate([first, jnp.sum(x)[None], others])
 
     def solve(b, total, scale, guess) -> Equilibrated:
         b = jnp.where(equations.mask, b, 0.0)
         start = jax.lax.stop_gradient((scale, guess))
 
         def solved(_, right):
-            x, mu, outcome = invert(right[:atoms], right[atoms], *start)
-            return jnp.concatenate([x, mu[None], outcome.packed(x.dtype)])
+            x, mu, left, outcome = invert(right[:atoms], right[atoms], *start)
+            return jnp.concatenate([x, mu[None], outcome.packed(x.dtype), left])
 
         # One array: of several right-hand sides jax can only transpose all or none. The
-        # outcome travels as further unknowns: `vmap` of a derivative would give each
-        # tangent an outcome of its own if it were what jax calls auxiliary data.
-        right = jnp.concatenate([b, total[None], jnp.zeros(Outcome.SIZE, b.dtype)])
+        # outcome and what is left travel as further unknowns: `vmap` of a derivative
+        # would give each tangent its own if they were what jax calls auxiliary data.
+        others = jnp.zeros(Outcome.SIZE + atoms, b.dtype)
+        right = jnp.concatenate([b, total[None], others])
         solution = jax.lax.custom_linear_solve(bordered, right, solved, symmetric=True)
         # Without it, derivatives by charges of padding would enter the transpose.
         x = jnp.where(equations.mask, solution[:atoms], 0.0)
-        outcome = Outcome.unpacked(jax.lax.stop_gradient(solution[atoms + 1 :]))
-        return Equilibrated(x, solution[atoms], outcome)
+        others = jax.lax.stop_gradient(solution[atoms + 1 :])
+        outcome, left = jnp.split(others, [Outcome.SIZE])
+        return Equilibrated(x, solution[atoms], left, Outcome.unpacked(outcome))
 
     return solve

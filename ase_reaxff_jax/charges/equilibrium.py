@@ -80,7 +80,8 @@ def charges_of(
     size = jnp.where(equations.mask, abs(equations.chi) + even, 0.0)
     scale = jnp.linalg.norm(size)
     if options.charge_model == "fixed":
-        return Equilibrated(start.guess[0], jnp.zeros_like(scale), None), scale
+        q = start.guess[0]
+        return Equilibrated(q, jnp.zeros_like(scale), jnp.zeros_like(q), None), scale
     solve = solver_of(equations, options, start.inverse)
     return solve(-equations.chi, total_charge, scale, start.guess[0]), scale
 

@@ -3,7 +3,7 @@ r"""Solvers of symmetric equations with a fixed sum:  H x + mu 1 = b,  sum(x) = 
 H must be positive definite; where it is not, the outcome says so, or is a saddle point
 where that was asked for (`stationary`).
 Each solver is made for one matrix and returns a function of (b, s, scale, guess) that
-gives x, mu and the outcome. Padding (mask False) takes no part.
+gives x, mu, b - H x - mu 1 and the outcome. Padding (mask False) takes no part.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,8 @@ def _with_the_sum(solved: Callable, matrix, mask) -> Callable:
         mu = jnp.where(trivial, lowest, mu)
         left = b - matrix @ x - mu * ones
         finite = jnp.isfinite(mu)
-        return x, mu, _outcome(left, scale, jnp.int32(1), finite, ~finite)
+        left = jnp.where(mask, left, 0.0)
+        return x, mu, left, _outcome(left, scale, jnp.int32(1), finite, ~finite)
 
     return invert
 
@@ -191,7 +192,7 @@ def projected_conjugate_gradients(
         left = projected(left)
         reached &= ~end.indefinite
         outcome = _outcome(left, scale, end.step, reached, end.indefinite)
-        return end.x, mu, outcome
+        return end.x, mu, left, outcome
 
     return invert
 

@@ -64,7 +64,7 @@ def bordered(H, b, total):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_solution_of_the_bordered_system(method, total):
     H, b = matrix(), right_side()
-    x, mu, outcome = solve(method, H, b, total)
+    x, mu, _, outcome = solve(method, H, b, total)
     expected, multiplier = bordered(H, b, total)
     np.testing.assert_allclose(x[:ATOMS], expected, atol=1e-12)
     np.testing.assert_allclose(mu, multiplier, atol=1e-12)
@@ -78,8 +78,12 @@ def test_the_solution_of_the_bordered_system(method, total):
 def test_the_residual_is_that_of_the_solution_returned(iterations):
     H, b = matrix(), right_side()
     scale = 3.7
-    x, mu, outcome = solve("iterative", H, b, 0.5, scale=scale, iterations=iterations)
+    x, mu, rest, outcome = solve(
+        "iterative", H, b, 0.5, scale=scale, iterations=iterations
+    )
     left = b[:ATOMS] - H @ x[:ATOMS] - mu
+    np.testing.assert_allclose(rest[:ATOMS], left, atol=1e-14)
+    np.testing.assert_array_equal(rest[ATOMS:], 0.0)
     np.testing.assert_allclose(outcome.residual, np.linalg.norm(left) / scale,
                                atol=1e-14)  # fmt: skip
     assert outcome.converged == (iterations == 200)
@@ -91,8 +95,10 @@ def test_the_residual_is_that_of_the_solution_returned(iterations):
 
 def test_the_residual_of_the_direct_solution_is_rounding():
     H, b = matrix(lowest=1e-3), right_side()
-    x, mu, outcome = solve("direct", H, b, 0.5, scale=1.0)
+    x, mu, rest, outcome = solve("direct", H, b, 0.5, scale=1.0)
     left = b[:ATOMS] - H @ x[:ATOMS] - mu
+    np.testing.assert_allclose(rest[:ATOMS], left, atol=1e-13)
+    np.testing.assert_array_equal(rest[ATOMS:], 0.0)
     np.testing.assert_allclose(outcome.residual, np.linalg.norm(left), atol=1e-13)
     assert outcome.residual < 1e-10
 
@@ -101,7 +107,7 @@ def test_a_tolerance_is_kept_and_no_more_than_needed_is_done():
     H, b = matrix(), right_side()
     steps = []
     for tolerance in (1e-3, 1e-6, 1e-10):
-        outcome = solve("iterative", H, b, 0.0, tolerance=tolerance)[2]
+        outcome = solve("iterative", H, b, 0.0, tolerance=tolerance)[3]
         assert outcome.converged and outcome.residual <= 1.01 * tolerance
         steps.append(int(outcome.iterations))
     assert steps[0] < steps[1] <= steps[2]
@@ -110,7 +116,7 @@ def test_a_tolerance_is_kept_and_no_more_than_needed_is_done():
 def test_from_the_solution_no_step_is_needed():
     H, b = matrix(), right_side()
     exact = np.append(bordered(H, b, 0.7)[0], np.zeros(PADDING))
-    x, mu, outcome = solve("iterative", H, b, 0.7, guess=exact, tolerance=1e-10)
+    x, mu, _, outcome = solve("iterative", H, b, 0.7, guess=exact, tolerance=1e-10)
     assert outcome.iterations == 0 and outcome.converged
     np.testing.assert_allclose(mu, bordered(H, b, 0.7)[1], atol=1e-10)
     np.testing.assert_allclose(x, exact, atol=1e-13)
@@ -120,7 +126,7 @@ def test_from_the_solution_no_step_is_needed():
 def test_a_guess_of_any_sum_is_brought_to_the_right_one(guess):
     H, b = matrix(), right_side()
     guess = np.full(ATOMS + PADDING, guess)
-    x, _, outcome = solve("iterative", H, b, 2.0, guess=guess, tolerance=1e-10)
+    x, _, _, outcome = solve("iterative", H, b, 2.0, guess=guess, tolerance=1e-10)
     np.testing.assert_allclose(x[:ATOMS], bordered(H, b, 2.0)[0], atol=1e-9)
     assert outcome.converged
 
@@ -133,7 +139,7 @@ def test_an_indefinite_matrix_is_found_out(method, seed):
     P = np.eye(ATOMS) - 1.0 / ATOMS
     assert np.linalg.eigvalsh(P @ H @ P)[0] < -1.0
     b = right_side(seed)
-    x, mu, outcome = solve(method, H, b, 0.0)
+    x, mu, _, outcome = solve(method, H, b, 0.0)
     assert bool(outcome.indefinite) == (method != "stationary")
     assert bool(outcome.converged) == (method == "stationary")
     if method == "stationary":
@@ -142,7 +148,7 @@ def test_an_indefinite_matrix_is_found_out(method, seed):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_to_solve_gives_zero(method):
-    x, mu, outcome = solve(method, matrix(), np.zeros(ATOMS + PADDING), 0.0,
+    x, mu, _, outcome = solve(method, matrix(), np.zeros(ATOMS + PADDING), 0.0,
                            guess=np.zeros(ATOMS + PADDING))  # fmt: skip
     np.testing.assert_array_equal(x, 0.0)
     assert mu == 0.0 and outcome.converged and outcome.residual == 0.0
@@ -159,7 +165,7 @@ def test_one_atom_has_the_total_charge(method):
             lambda x: jnp.where(mask, H @ x, 0.0), jnp.diag(H), mask,
             tolerance=1e-12, iterations=10,
         )  # fmt: skip
-    x, mu, outcome = invert(b, jnp.array(1.0), jnp.array(5.0), jnp.zeros(2))
+    x, mu, _, outcome = invert(b, jnp.array(1.0), jnp.array(5.0), jnp.zeros(2))
     np.testing.assert_allclose(x, [1.0, 0.0], atol=1e-15)
     np.testing.assert_allclose(mu, -14.0, rtol=1e-14)
     assert outcome.converged and outcome.residual < 1e-14
