@@ -111,7 +111,7 @@ class Response:
     def _curvature(self, k: int, matrix, atoms: int) -> Float[np.ndarray, "n n"]:
         count, structure = self.layout.counts[k], self.sample.structures[k]
         kept = np.r_[: 3 * count, 3 * atoms : 3 * atoms + 9]
-        positions = np.asarray(self.sample.systems[k].positions)[:count]
+        positions = np.asarray(self.sample.systems[k].positions)
         own = matrix[np.ix_(kept, kept)]
         return response.with_restraints(own, structure, positions)
 

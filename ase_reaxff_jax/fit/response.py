@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ase_reaxff_jax import capacity
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.fit.observables import Case
@@ -47,7 +48,8 @@ def second_derivatives(
         _, along = jax.linearize(jax.grad(energy), start)
         return jax.lax.map(along, jnp.eye(len(start)))
 
-    return jax.vmap(one)(cases)
+    # One after the other: what a row needs of one structure stays in the cache.
+    return jax.lax.map(one, cases)
 
 
 @quickly()
@@ -58,9 +60,14 @@ def _of_restraints(restraints, positions: Float[Array, "atoms 3"]):
 
 
 def with_restraints(
-    hessian: Float[np.ndarray, "n n"], structure: Structure, positions
+    hessian: Float[np.ndarray, "n n"],
+    structure: Structure,
+    positions: Float[np.ndarray, "room 3"],
 ) -> Float[np.ndarray, "n n"]:
-    """The second derivatives with those of the structure's restraints."""
+    """The second derivatives with those of the structure's restraints.
+
+    Positions may be padded behind the structure's atoms: one program for many sizes.
+    """
     from ase_reaxff_jax.fit.relaxed import in_driver_units
     from ase_reaxff_jax.md.minimizers.restraints import Restraints
 
@@ -68,10 +75,11 @@ def with_restraints(
         return hessian
     given = [in_driver_units(r) for r in structure.restraints]
     count = len(structure.atoms)
-    held = Restraints.of(given, atoms=count, room=len(given), dtype=np.float64)
+    room = capacity.bucket(len(given), parts=1, smallest=1)
+    held = Restraints.of(given, atoms=count, room=room, dtype=np.float64)
     own = np.asarray(_of_restraints(held, positions)) / KCAL_PER_MOL
-    total = hessian.copy()
-    total[: 3 * count, : 3 * count] += own
+    total, end = hessian.copy(), 3 * count
+    total[:end, :end] += own[:end, :end]
     return total
 
 
