@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from unittest.mock import patch
 
+from ase import Atoms
+
 from benchmarks.measure import TIMESTEP, TOLERANCE
 from benchmarks.structures import BENCHMARKS
 
@@ -19,12 +21,19 @@ BONDED = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures one structure and prints a table in Markdown."""
-    names = [b.name for b in BENCHMARKS if b.force_field != "silica"]
+    names = [b.name for b in BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parts")
     parser.add_argument("--system", choices=names, default="water-6591")
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--silica-ffield", help="ffield file with Si and O")
     given = parser.parse_args(arguments)
-    atoms, table = measure(given.system, given.steps)
+    benchmark = next(b for b in BENCHMARKS if b.name == given.system)
+    field = benchmark.force_field
+    if field == "silica":
+        if given.silica_ffield is None:
+            parser.error(f"{given.system} needs a force field: --silica-ffield FILE")
+        field = given.silica_ffield
+    atoms, table = measure(benchmark.build(), field, given.steps)
     print(f"| {given.system} | µs/atom/step | % |\n|---|---:|---:|")
     total = table["a step"]
     for name, seconds in table.items():
@@ -33,15 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
               f"{100 * seconds / total:.0f} |")  # fmt: skip
 
 
-def measure(system: str, steps: int) -> tuple[int, dict[str, float]]:
+def measure(atoms: Atoms, field: str, steps: int) -> tuple[int, dict[str, float]]:
     """The number of atoms, and seconds per step of each part."""
     from ase_reaxff_jax import JaxReaxFF, compilation_cache
     from ase_reaxff_jax.md import run, simulation
 
     compilation_cache.enable()
-    atoms, field = next(
-        (b.build(), b.force_field) for b in BENCHMARKS if b.name == system
-    )
     calc = JaxReaxFF(field, charge_tolerance=TOLERANCE)
     seconds = {"_renew": 0.0, "_repeat": 0.0}
     started: list[float] = []
