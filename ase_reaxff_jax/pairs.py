@@ -85,7 +85,9 @@ def of_pairs(tables: PairParameters, pairs: HalfList) -> PairParameters:
     return jax.tree.map(chosen, tables)
 
 
-def sums_over_blocks(function: Callable, start, rows, *, entries: int):
+def sums_over_blocks(
+    function: Callable, start, rows, *, entries: int, at_once: int = AT_ONCE
+):
     """Sums over blocks of rows, and what each row gives by itself.
 
     What one block needs stays in the cache of a processor, which takes a third of the
@@ -97,10 +99,11 @@ def sums_over_blocks(function: Callable, start, rows, *, entries: int):
         start: The sums at the start.
         rows: Arrays with the same first dimension.
         entries: Pairs in each row.
+        at_once: Pairs of a block, at most.
     """
     count = len(jax.tree.leaves(rows)[0])
     sizes = [n for n in range(1, count + 1) if count % n == 0]
-    size = max((n for n in sizes if n * entries <= AT_ONCE), default=1)
+    size = max((n for n in sizes if n * entries <= at_once), default=1)
 
     def split(x):
         return x.reshape(count // size, size, *x.shape[1:])

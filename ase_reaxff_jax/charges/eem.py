@@ -25,6 +25,8 @@ from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import HalfList, sums_over_blocks
 from ase_reaxff_jax.units import COULOMB_CHARGES
 
+AT_ONCE = 300_000  # pairs of a block; of fewer, XLA leaves a product to one core
+
 
 class ChargeEquations(eqx.Module):
     """H and chi of one structure, the matrix as the half list has it."""
@@ -45,8 +47,9 @@ class ChargeEquations(eqx.Module):
 
         rows = self.inverse, self.pairs.atom, charges
         at_ends, in_rows = sums_over_blocks(
-            added, jnp.zeros_like(charges), rows, entries=self.inverse.shape[1]
-        )
+            added, jnp.zeros_like(charges), rows,
+            entries=self.inverse.shape[1], at_once=AT_ONCE,
+        )  # fmt: skip
         return at_ends + in_rows
 
     def times(self, charges: Float[Array, " atoms"]) -> Float[Array, " atoms"]:
