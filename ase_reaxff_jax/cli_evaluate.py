@@ -6,7 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-EXAMPLE = "Example: reaxff-jax evaluate --ffield ffield --geo geo --trainset trainset"
+EXAMPLE = (
+    "Example: reaxff-jax evaluate --ffield ffield --geo geo --trainset trainset.in; "
+    "with structures that carry results of another method: reaxff-jax evaluate "
+    "--ffield ffield --images dft.extxyz"
+)
 
 
 class Loss(StrEnum):
@@ -24,10 +28,20 @@ ForceFieldFile = Annotated[
     ),
 ]
 Geo = Annotated[
-    list[Path], typer.Option("--geo", help="File of structures; may be given again.")
+    list[Path] | None,
+    typer.Option("--geo", help="File of structures; may be given again."),
 ]
 Trainset = Annotated[
-    Path, typer.Option("--trainset", "--train_file", help="File of reference values.")
+    Path | None,
+    typer.Option("--trainset", "--train_file", help="File of reference values."),
+]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--images",
+        help="Instead of both: structures with energies, forces, stress, charges or "
+        "dipoles, in any format that ASE reads (extxyz, traj, db); may be given again.",
+    ),
 ]
 Form = Annotated[Loss, typer.Option(help="Form of the loss.")]
 Balanced = Annotated[
@@ -49,8 +63,9 @@ Unusable = Annotated[
 
 def evaluate(
     ffield: ForceFieldFile,
-    geo: Geo,
-    trainset: Trainset,
+    geo: Geo = None,
+    trainset: Trainset = None,
+    images: Images = None,
     minimize: Minimize = True,
     loss: Form = Loss.squares,
     balanced: Balanced = False,
@@ -68,7 +83,7 @@ def evaluate(
     """The loss of a force field for a training set, by kind and by item."""
     from ase_reaxff_jax.fit import evaluate as evaluated
 
-    data = read_data(geo, trainset, skip_unusable=skip_unusable)
+    data = read_data(geo, trainset, images, skip_unusable=skip_unusable)
     report = evaluated(
         ffield, data, minimize=minimize, loss=loss.value, balanced=balanced, out=out
     )
@@ -77,12 +92,35 @@ def evaluate(
         print(f"wrote {out}: items.csv, and parity.png where matplotlib is installed")
 
 
-def read_data(geo: list[Path], trainset: Path, *, skip_unusable: bool) -> Any:
-    """The training set in these files."""
+def read_data(
+    geo: list[Path] | None,
+    trainset: Path | None,
+    images: list[Path] | None,
+    *,
+    skip_unusable: bool,
+    option: str = "--{}",
+) -> Any:
+    """The training set in these files; `option` is how their options are called."""
     from ase_reaxff_jax.fit import TrainingSet
 
-    return TrainingSet.read(
-        geo=geo, trainset=trainset, on_unusable="warn" if skip_unusable else "error"
+    names = [option.format(name) for name in ("geo", "trainset", "images")]
+    on_unusable = "warn" if skip_unusable else "error"
+    if images and not geo and trainset is None:
+        found = [atoms for path in images for atoms in _all_images(path)]
+        return TrainingSet.from_atoms(found, on_unusable=on_unusable)
+    if images or not geo or trainset is None:
+        raise typer.BadParameter(
+            "give {} and {}, or {} alone".format(*names), param_hint=", ".join(names)
+        )
+    return TrainingSet.read(geo=geo, trainset=trainset, on_unusable=on_unusable)
+
+
+def _all_images(path: Path) -> Any:
+    from ase_reaxff_jax.cli_tasks import read_structures
+    from ase_reaxff_jax.fit.trainset_files import read_db
+
+    return (
+        read_db(path, "") if path.suffix == ".db" else read_structures(str(path), ":")
     )
 
 

@@ -15,6 +15,7 @@ from ase_reaxff_jax.cli_evaluate import (
     ForceFieldFile,
     Form,
     Geo,
+    Images,
     Loss,
     Minimize,
     Trainset,
@@ -44,14 +45,15 @@ class Start(StrEnum):
 
 def fit(
     ffield: ForceFieldFile,
-    geo: Geo,
-    trainset: Trainset,
     params: Annotated[
         Path, typer.Option(help="File of the parameters to fit, with their bounds.")
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", "--out_folder", help="Folder, to be made.")
     ],
+    geo: Geo = None,
+    trainset: Trainset = None,
+    images: Images = None,
     optimizer: Annotated[
         str,
         typer.Option(
@@ -93,6 +95,10 @@ def fit(
             "--validation-trainset", "--valid_file", help="Their reference values."
         ),
     ] = None,
+    validation_images: Annotated[
+        list[Path] | None,
+        typer.Option(help="Instead of both: structures with results, as --images."),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -131,28 +137,20 @@ def fit(
     as_given = dict(given)
     if write_input is not None and write_input.exists():
         raise FileExistsError(f"{write_input} exists; move it away, or name another")
-    for name in ("geo", "trainset", "skip_unusable"):
+    for name in ("geo", "trainset", "images", "skip_unusable"):
         del given[name]
-    data = read_data(geo, trainset, skip_unusable=skip_unusable)
-    given["validation"] = _validation(
-        given.pop("validation_geo"), given.pop("validation_trainset"), skip_unusable
-    )
+    data = read_data(geo, trainset, images, skip_unusable=skip_unusable)
+    files = [given.pop(f"validation_{n}") for n in ("geo", "trainset", "images")]
+    given["validation"] = None
+    if any(files):
+        given["validation"] = read_data(
+            *files, skip_unusable=skip_unusable, option="--validation-{}"
+        )
     if write_input is not None:
         cli_input.write(write_input, as_given)
     result = fitted(data=data, **given)  # the rest has the names of its arguments
     _show(result)
     print(f"wrote {out}: {FILES}")
-
-
-def _validation(geo: Any, trainset: Path | None, skip_unusable: bool) -> Any:
-    if not geo and trainset is None:
-        return None
-    if not geo or trainset is None:
-        raise typer.BadParameter(
-            "validation needs both its structures and its reference values",
-            param_hint="--validation-geo, --validation-trainset",
-        )
-    return read_data(geo, trainset, skip_unusable=skip_unusable)
 
 
 def _show(result: Any) -> None:

@@ -23,7 +23,7 @@ from ase_reaxff_jax.errors import suggestion
 
 NOT_GIVEN = ("", "~", "null")
 # Options that may be repeated; for others a list is a ramp.
-SEVERAL = ("trajectory", "geo", "validation_geo")
+SEVERAL = ("trajectory", "geo", "validation_geo", "images", "validation_images")
 PATHS = (
     "structure", "log", "bonds", "species", "picture", "checkpoint", "write_input",
     "trainset", "validation_trainset", "params", "out",

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
 
 from ase_reaxff_jax import cli, cli_input, read_ffield
 from ase_reaxff_jax.fit import TrainingSet
@@ -105,6 +107,43 @@ def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):
     assert (there / "fitted" / "history.csv").read_text() == before
     code, _, err = run(capsys, *words, "--resume", "--seed", 1)
     assert code == 2 and "seed was 0 and is now 1" in err
+
+
+@pytest.mark.parametrize("name", ["dft.extxyz", "dft.db"])
+def test_structures_with_results_serve_as_well(files, name, capsys):
+    known = TrainingSet.read("geo", "trainset.in")
+    known.write(**{Path(name).suffix[1:]: name})
+    code, whole, err = run(capsys, "evaluate", *files)
+    assert code == 0, err
+    code, out, err = run(capsys, "evaluate", "--ffield", "cho", "--images", name)
+    assert code == 0, err
+    assert out == whole
+
+
+def test_a_fit_to_frames_of_another_method(files, capsys):
+    frames = [molecule("H2O") for _ in range(3)]
+    for seed, atoms in enumerate(frames):
+        atoms.rattle(0.05, seed=seed)
+        atoms.calc = SinglePointCalculator(atoms, energy=0.1 * seed)
+    write("dft.traj", frames)
+    words = "--ffield cho --images dft.traj@:2 --validation-images dft.traj".split()
+    words += "--params params --out fitted --steps 2 --optimizer lbfgs".split()
+    code, out, err = run(capsys, "fit", *words, "--write-input", "used.yaml")
+    assert code == 0, err
+    assert "loss of the validation data" in out
+    used = cli_input.read(Path("used.yaml"), OPTIONS)
+    assert used["images"] == ["dft.traj@:2"]
+
+
+@pytest.mark.parametrize("words, told", [
+    ("", "--geo"),
+    ("--geo geo", "--images"),
+    ("--geo geo --trainset trainset.in --images a.extxyz", "--images"),
+    ("--images none.extxyz", "none.extxyz"),
+])  # fmt: skip
+def test_data_are_of_one_kind_and_whole(files, words, told, capsys):
+    code, _, err = run(capsys, "evaluate", "--ffield", "cho", *words.split())
+    assert code == 2 and told in err
 
 
 def test_every_argument_of_fit_is_an_option():
