@@ -102,9 +102,10 @@ def read_data(
 ) -> Any:
     """The training set in these files; `option` is how their options are called."""
     from ase_reaxff_jax.fit import TrainingSet
+    from ase_reaxff_jax.fit.input_errors import OnUnusable
 
     names = [option.format(name) for name in ("geo", "trainset", "images")]
-    on_unusable = "warn" if skip_unusable else "error"
+    on_unusable: OnUnusable = "warn" if skip_unusable else "error"
     if images and not geo and trainset is None:
         found = [atoms for path in images for atoms in _all_images(path)]
         return TrainingSet.from_atoms(found, on_unusable=on_unusable)
