@@ -42,9 +42,10 @@ class JaxReaxFF(Calculator):
         charge: Total charge, e; None takes the sum of the initial charges.
         charge_model: "eem" (charge equilibration, also called QEq), or "fixed" (the
             atoms' initial charges).
-        charge_tolerance: Relative residual at which the charge equations are solved;
-            in float32 and mixed precision at least 1e-6, which is about what rounding
-            leaves of the equations.
+        charge_tolerance: Relative residual at which the charge equations are solved
+            by iterations, at most 0.01; in float32 and mixed precision at least 1e-6,
+            which is about what rounding leaves of the equations. Forces in water are
+            good to some 5 eV/Å times this.
         charge_response: Whether forces contain the response of the charges, which
             makes them the exact derivative of the energy; False holds the charges
             fixed, as LAMMPS does.

@@ -101,19 +101,28 @@ def read_data(
     option: str = "--{}",
 ) -> Any:
     """The training set in these files; `option` is how their options are called."""
-    from ase_reaxff_jax.fit import TrainingSet
-    from ase_reaxff_jax.fit.input_errors import OnUnusable
+    from ase_reaxff_jax.fit.input_errors import LEAVE_OUT, FitInputError
 
     names = [option.format(name) for name in ("geo", "trainset", "images")]
-    on_unusable: OnUnusable = "warn" if skip_unusable else "error"
-    if images and not geo and trainset is None:
-        found = [atoms for path in images for atoms in _all_images(path)]
-        return TrainingSet.from_atoms(found, on_unusable=on_unusable)
-    if images or not geo or trainset is None:
+    if bool(images) == bool(geo) or bool(geo) != (trainset is not None):
         raise typer.BadParameter(
             "give {} and {}, or {} alone".format(*names), param_hint=", ".join(names)
         )
-    return TrainingSet.read(geo=geo, trainset=trainset, on_unusable=on_unusable)
+    try:
+        return _read(geo, trainset, images or [], skip_unusable)
+    except FitInputError as error:
+        raise FitInputError(str(error).replace(LEAVE_OUT, "--skip-unusable")) from error
+
+
+def _read(geo: Any, trainset: Any, images: list[Path], skip_unusable: bool) -> Any:
+    from ase_reaxff_jax.fit import TrainingSet
+    from ase_reaxff_jax.fit.input_errors import OnUnusable
+
+    on_unusable: OnUnusable = "warn" if skip_unusable else "error"
+    if geo:
+        return TrainingSet.read(geo=geo, trainset=trainset, on_unusable=on_unusable)
+    found = [atoms for path in images for atoms in _all_images(path)]
+    return TrainingSet.from_atoms(found, on_unusable=on_unusable)
 
 
 def _all_images(path: Path) -> Any:

@@ -22,6 +22,7 @@ CHOICES = {
 NOT_YET = {"charge_model": ("acks2", "qtpie")}
 DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
 POSITIVE = ("charge_tolerance", "skin", "bond_skin")
+LOOSEST = 0.01  # charge_tolerance: near 1, no charges at all would do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,11 @@ class Settings:
             self._check_choice(name, getattr(self, name), allowed)
         for name in POSITIVE:
             self._check_positive(name, getattr(self, name))
+        if self.charge_tolerance > LOOSEST:
+            raise InputError(
+                f"charge_tolerance={self.charge_tolerance:g} is too loose for charges "
+                f"to mean anything; at most {LOOSEST:g}"
+            )
         charge = self.charge
         if charge is not None and not (_is_number(charge) and np.isfinite(charge)):
             raise InputError(

@@ -40,6 +40,11 @@ def test_a_wrong_option_is_named_with_what_there_is(option):
         JaxReaxFF("cho", **{option: value})
 
 
+def test_charges_that_mean_nothing_cannot_be_asked_for():
+    with pytest.raises(CalculatorSetupError, match="too loose .* at most 0.01"):
+        JaxReaxFF("cho", charge_tolerance=0.5)
+
+
 def test_a_charge_that_is_a_whole_number_compiles_nothing_anew():
     water = rattled("H2O")
     expected = JaxReaxFF("cho", charge=1.0).get_potential_energy(water)

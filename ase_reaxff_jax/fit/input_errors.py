@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from ase.calculators.calculator import InputError, ReadError
 
 OnUnusable = Literal["error", "warn"]
+LEAVE_OUT = "on_unusable='warn'"
 SHOWN = 20  # problems in one message
 
 
@@ -37,10 +38,12 @@ def check_choice(on_unusable: str) -> None:
 
 def complain(what: str, problems: Sequence[str], on_unusable: OnUnusable) -> None:
     """An error or a warning, as the caller of a public function wished."""
-    listed = f"{what} cannot be used:\n  " + some(problems, "\n  ")
+    listed = "\n  " + some(problems, "\n  ")
     if on_unusable == "error":
-        raise FitInputError(f"{listed}\non_unusable='warn' would leave them out")
-    warnings.warn(f"{listed}\nThey are left out.", UnusableItemsWarning, 3)
+        remedy = f"{LEAVE_OUT} would leave them out"
+        raise FitInputError(f"{what} cannot be used ({remedy}):{listed}")
+    warnings.warn(f"{what} cannot be used, and are left out:{listed}",
+                  UnusableItemsWarning, 3)  # fmt: skip
 
 
 def some(texts: Sequence[str], separator: str) -> str:

@@ -80,7 +80,8 @@ def test_a_missing_structure_is_named_with_its_line(files, capsys):
         file.write("ENERGY\n1.0 + a/1 - c/1 3.0\nENDENERGY\n")
     code, _, err = run(capsys, "evaluate", *files)
     assert code == 2
-    assert "trainset.in" in err and "c" in err
+    assert "(--skip-unusable would leave them out): trainset.in:" in err
+    assert "'c'" in err
 
 
 def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):
