@@ -41,7 +41,7 @@ def test_a_wrong_option_is_named_with_what_there_is(option):
 
 
 def test_charges_that_mean_nothing_cannot_be_asked_for():
-    with pytest.raises(CalculatorSetupError, match="too loose .* at most 0.01"):
+    with pytest.raises(CalculatorSetupError, match=r"too loose .* at most 0\.01"):
         JaxReaxFF("cho", charge_tolerance=0.5)
 
 
