@@ -61,10 +61,10 @@ def test_water_keeps_its_energy_as_well_as_in_lammps():
     found = quiet(atoms, at_fixed_charges, log_every=1, **options).total_energy
     theirs = lammps_dynamics.total_energies(atoms, "cho", every=1, **options)
     apart = abs(found - theirs) / len(atoms)
-    # Bonds that come or go at a step may do so at the one before in the other program.
+    # Bonds that come or go at a step may do so at the one before in the other program:
+    # then energies differ for that step by what a weak bond has, far from a real jump.
     assert np.quantile(apart, 0.998) < 1e-7 and np.median(apart[-10:]) < 1e-7
-    assert np.sum(apart > 1e-6) <= 2
-    assert apart.max() < abs(np.diff(theirs)).max() / len(atoms)
+    assert apart.max() < 0.05 * abs(np.diff(theirs)).max() / len(atoms)
 
 
 def test_the_error_of_the_energy_is_of_second_order_in_the_time_step():
