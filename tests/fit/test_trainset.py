@@ -160,7 +160,9 @@ def test_a_line_that_cannot_be_used_is_an_error_with_its_number(
 ):
     text = f"{section}\n{line}\nEND{section}\n"
     number = TRAINSET.count("\n") + 2
-    expected = f"1 of 23 lines cannot be used.*:\n  trainset.in:{number}: .*({message})"
+    told = r"( \(on_unusable='warn' would leave them out\)|, and are left out)"
+    where = f"trainset.in:{number}"
+    expected = f"1 of 23 lines cannot be used{told}:\n  {where}: .*({message})"
     with pytest.raises(InputError, match=expected):
         read(tmp_path, trainset=TRAINSET + text)
     with pytest.warns(UnusableItemsWarning, match=expected):
