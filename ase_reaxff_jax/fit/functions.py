@@ -6,14 +6,19 @@ x are places of the vector of `Layout`, c numbers that belong to the item.
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from ase.units import GPa
+import numpy as np
+from ase import units
 from jaxtyping import Array, Float
 
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 VOIGT = (0, 4, 8, 5, 2, 1)  # xx yy zz yz xz xy among the nine components
-GPA = KCAL_PER_MOL / GPa  # of 1 kcal/mol/Å^3
+GPA = KCAL_PER_MOL / units.GPa  # of 1 kcal/mol/Å^3
+# 1/cm, of a curvature of 1 kcal/mol/Å^2/u: hbar times its root, in eV, over h c.
+WAVENUMBER = float(
+    units._hbar * 1e10 * np.sqrt(KCAL_PER_MOL / (units._e * units._amu)) / units.invcm
+)
 Numbers = Float[Array, " n"]
 
 
@@ -81,10 +86,16 @@ def dipole(x: Numbers, c: Float[Array, " m"]) -> Float[Array, ""]:
     return charges @ positions
 
 
+def wavenumber(x: Numbers, c: Float[Array, " m"]) -> Float[Array, ""]:
+    """Of a mode, 1/cm, from its curvature; negative where that is."""
+    (curvature,) = x
+    return WAVENUMBER * jnp.sign(curvature) * safe.sqrt(abs(curvature))
+
+
 FUNCTIONS: dict[str, Callable] = {
     f.__name__: f
     for f in (
         magnitude, distance, angle, torsion, root_mean_square, displacement,
-        cell_parameter, stress, dipole,
+        cell_parameter, stress, dipole, wavenumber,
     )
 }  # fmt: skip

@@ -5,20 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-FIELDS = ("energy", "forces", "charges", "strain_gradient", "positions", "cell")
+FIELDS = (
+    "energy", "forces", "charges", "strain_gradient", "positions", "cell", "curvatures"
+)  # fmt: skip
 
 
 class Layout:
     """Where each number of each structure stands.
 
     Of a structure with n atoms: the energy (1), forces (3 n), charges (n), derivatives
-    by strain (9), positions (3 n) and cell vectors (9), in kcal/mol, Å and e.
+    by strain (9), positions (3 n), cell vectors (9) and the curvatures of the modes
+    that are asked for, in kcal/mol, Å, e and atomic mass units.
+
+    Args:
+        counts: Of the atoms of each structure.
+        modes: Of each structure's vibrations those that are asked for, from 0.
     """
 
-    def __init__(self, counts: Sequence[int]):
-        self.counts = list(counts)
-        n = np.asarray(counts)
-        sizes = np.stack([1 + 0 * n, 3 * n, n, 9 + 0 * n, 3 * n, 9 + 0 * n])
+    def __init__(self, counts: Sequence[int], modes: Sequence[Sequence[int]]):
+        self.counts, self.modes = list(counts), [tuple(m) for m in modes]
+        n, asked = np.asarray(counts), np.array([len(m) for m in self.modes])
+        one = np.ones_like(n)
+        sizes = np.stack([one, 3 * n, n, 9 * one, 3 * n, 9 * one, asked])
         ends = np.cumsum(sizes.T.ravel()).reshape(-1, len(FIELDS))
         starts = ends - sizes.T
         self._starts = {name: starts[:, k] for k, name in enumerate(FIELDS)}

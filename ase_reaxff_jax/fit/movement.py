@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Float
 
-from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit import response
+from ase_reaxff_jax.fit.coordinates import free_coordinates
+from ase_reaxff_jax.fit.hessians import hessians
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Observables
 from ase_reaxff_jax.fit.pullback import Need, Pulled
-from ase_reaxff_jax.fit.sample import SETTINGS, Sample, power_of_two
-from ase_reaxff_jax.precision import scope
+from ase_reaxff_jax.fit.sample import Sample
 
 OF_PLACES = ("positions", "cell")
 
@@ -35,23 +34,23 @@ class Response:
         self,
         outcome: Any,
         rows: scipy.sparse.csr_array,
-        needs: Sequence[Need],
-        pulled: Mapping[int, Pulled],
+        pulled: Sequence[Mapping[int, Pulled]],
     ) -> list[Need]:
         """Sums whose derivatives by parameters are those that movement causes.
 
         Args:
             outcome: Of the objective.
             rows: Derivatives of items by the vector of observables.
-            needs: Sums of forces and charges that the rows contain.
-            pulled: Their derivatives.
+            pulled: Derivatives of the sums of forces, charges and the like that the
+                rows contain, by structure.
         """
         if outcome.relaxed is None or not outcome.relaxed.converged.any():
             return []
-        columns, known = rows.tocsc(), {need.structure: need for need in needs}
+        columns = rows.tocsc()
         sides: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for k in np.flatnonzero(outcome.relaxed.converged).tolist():
-            side = self._side(k, outcome, columns, known.get(k), pulled.get(k))
+            own = [part[k] for part in pulled if k in part]
+            side = self._side(k, outcome, columns, own)
             if side is not None:
                 sides[k] = side
         curvatures = self._curvatures(outcome, list(sides))
@@ -60,13 +59,13 @@ class Response:
             for k, (items, side) in sides.items()
         ]
 
-    def _side(self, k: int, outcome, columns, need: Need | None, pulled):
+    def _side(self, k: int, outcome, columns, pulled: Sequence[Pulled]):
         """Items of a structure, and their derivatives by its coordinates."""
         held = bool(self.sample.structures[k].restraints)
         names = [*OF_PLACES, *(["energy"] if held else [])]
         parts = {name: columns[:, self.layout.part(name, k)] for name in names}
         used = [part.indices for part in parts.values() if part.nnz]
-        used += [need.items] if need is not None else []
+        used += [sums.items for sums in pulled]
         if not used:
             return None
         items = np.unique(np.concatenate(used))
@@ -80,46 +79,33 @@ class Response:
             of = outcome.measured[k].of
             by_position = by_position - dense["energy"][:, :, None] * of.forces
             by_strain += dense["energy"][:, :, None] * of.strain_gradient
-        if need is not None:
-            place = np.searchsorted(items, need.items)
-            by_position, by_strain = by_position.copy(), by_strain.copy()
-            by_position[place] += pulled.by_position
-            by_strain[place] += pulled.by_strain
-        sums = len(items)
-        flat = by_position.reshape(sums, -1), by_strain.reshape(sums, -1)
-        return items, np.concatenate(flat, axis=1)
+        by_position = by_position.copy()
+        for sums in pulled:
+            place = np.searchsorted(items, sums.items)
+            by_position[place] += sums.by_position
+            by_strain[place] += sums.by_strain
+        flat = (x.reshape(len(items), -1) for x in (by_position, by_strain))
+        return items, np.concatenate(list(flat), axis=1)
 
     def _curvatures(self, outcome, wanted: list[int]) -> dict[int, np.ndarray]:
-        """Second derivatives of each structure, without padding, kcal/mol."""
-        engine = Engine(outcome.force_field, SETTINGS)
-        found = {}
-        for cluster in self.sample.clusters:
-            members = [k for k in cluster.members if k in set(wanted)]
-            if not members:
-                continue
-            with scope("float64"):
-                size = power_of_two(len(members))
-                cases = self.sample.some(cluster, members, size)
-                matrices = np.asarray(response.second_derivatives(
-                    engine.force_field, cases,
-                    options=self.sample.options(cluster, engine),
-                ))  # fmt: skip
-                for n, k in enumerate(members):
-                    found[k] = self._curvature(k, matrices[n], cluster.atoms)
-        return found
-
-    def _curvature(self, k: int, matrix, atoms: int) -> Float[np.ndarray, "n n"]:
-        count, structure = self.layout.counts[k], self.sample.structures[k]
-        kept = np.r_[: 3 * count, 3 * atoms : 3 * atoms + 9]
-        positions = np.asarray(self.sample.systems[k].positions)
-        own = matrix[np.ix_(kept, kept)]
-        return response.with_restraints(own, structure, positions)
+        """Second derivatives of each structure, with its restraints, kcal/mol."""
+        known = {k: one.hessian for k, one in outcome.vibrations.items()}
+        others = [k for k in wanted if k not in known]
+        found = known | hessians(self.sample, outcome.force_field, others)
+        return {
+            k: response.with_restraints(
+                found[k],
+                self.sample.structures[k],
+                np.asarray(self.sample.systems[k].positions),
+            )
+            for k in wanted
+        }
 
     def _need(self, k: int, items, side, curvature) -> Need:
         """The sum  - l . d(energy)/d(coordinates)  of each item."""
         structure, count = self.sample.structures[k], self.layout.counts[k]
         positions = np.asarray(self.sample.systems[k].positions)[:count]
-        free = response.free_coordinates(structure, positions)
+        free = free_coordinates(structure, positions)
         l = response.multipliers(curvature, side, free)
         sums = len(items)
         return Need(k, items, Observables(

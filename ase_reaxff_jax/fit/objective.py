@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float
 
+from ase_reaxff_jax.fit.items import FrequencyItem
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.movement import Response
@@ -21,6 +22,7 @@ from ase_reaxff_jax.fit.relaxed import Relaxation, Relaxed
 from ase_reaxff_jax.fit.sample import Sample
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.training_set import TrainingSet
+from ase_reaxff_jax.fit.vibrations import Vibration, Vibrations
 from ase_reaxff_jax.forcefield import ForceField
 
 
@@ -34,6 +36,7 @@ class Outcome:
     by_observables: scipy.sparse.csr_array  # (items, vector of the layout)
     unusable: tuple[str, ...]  # structures without a finite energy
     relaxed: Relaxed | None  # None where nothing was minimised
+    vibrations: dict[int, Vibration]  # by structure, where frequencies are asked for
 
 
 class Objective:
@@ -61,13 +64,15 @@ class Objective:
         used = {name for item in data.items for name in item.structures}
         structures = [s for name, s in data.structures.items() if name in used]
         self.data, self.selection, self.loss = data, selection, loss
-        self.layout = Layout([len(s.atoms) for s in structures])
+        counts = [len(structure.atoms) for structure in structures]
+        self.layout = Layout(counts, _modes(structures, data))
         self.predictions = Predictions(structures, data.items, self.layout)
         self.sample = Sample(
             structures, force_field, most_clusters=most_clusters,
             passes=_passes(structures, data),
         )  # fmt: skip
         self.pullback = Pullback(self.sample, self.layout, selection)
+        self.vibrations = Vibrations(self.sample, self.layout, selection)
         self.response = Response(self.sample, self.layout)
         moving = minimize and any(structure.minimize for structure in structures)
         self.relaxation = Relaxation(self.sample) if moving else None
@@ -89,6 +94,7 @@ class Objective:
         else:
             self.sample.put_back()
         measured = self.sample.measure(force_field, slopes=slopes)
+        vibrations = self.vibrations(force_field)
         fields = []
         for k, one in enumerate(measured):
             system, count = self.sample.systems[k], self.layout.counts[k]
@@ -97,12 +103,15 @@ class Objective:
                    ("energy", "forces", "charges", "strain_gradient")},
                 "positions": system.positions[:count],
                 "cell": system.cell,
+                "curvatures": vibrations[k].curvatures if k in vibrations else (),
             })  # fmt: skip
         bad = [s.name for s, one in zip(self.sample.structures, measured, strict=True)
                if not one.usable]  # fmt: skip
         with np.errstate(invalid="ignore"):
             values, rows = self.predictions(self.layout.vector(fields), force_field)
-        return Outcome(force_field, measured, values, rows, tuple(bad), relaxed)
+        return Outcome(
+            force_field, measured, values, rows, tuple(bad), relaxed, vibrations
+        )
 
     def gradient(self, outcome: Outcome) -> Float[np.ndarray, " parameters"]:
         """Derivatives of the loss by the parameters."""
@@ -125,20 +134,33 @@ class Objective:
             [self.selection.gathered(cast(Any, one.slope)) for one in outcome.measured]
         )
         total = rows[:, places] @ slopes
-        needs = self.pullback.needs(rows)
-        pulled = self.pullback(outcome.force_field, needs)
-        movements = self.response(outcome, rows, needs, pulled)
-        pulled_by_movement = self.pullback(outcome.force_field, movements)
-        for part, found in ((needs, pulled), (movements, pulled_by_movement)):
-            for need in part:
-                np.add.at(total, need.items, found[need.structure].by_parameter)
+        pulled = [
+            self.pullback(outcome.force_field, self.pullback.needs(rows)),
+            self.vibrations.pulled(outcome.force_field, outcome.vibrations, rows),
+        ]
+        movements = self.response(outcome, rows, pulled)
+        pulled.append(self.pullback(outcome.force_field, movements))
+        for part in pulled:
+            for sums in part.values():
+                np.add.at(total, sums.items, sums.by_parameter)
         return total + combined @ self.predictions.direct(self.selection)
+
+
+def _modes(structures, data: TrainingSet) -> list[list[int]]:
+    """The vibrations of each structure that items ask for."""
+    found: dict[str, set[int]] = {structure.name: set() for structure in structures}
+    for item in data.items:
+        if isinstance(item, FrequencyItem):
+            found[item.structure].add(item.mode)
+    return [sorted(found[structure.name]) for structure in structures]
 
 
 def _passes(structures, data: TrainingSet) -> Float[np.ndarray, " structures"]:
     """How often each structure is computed for values and derivatives of all items."""
     number = {structure.name: k for k, structure in enumerate(structures)}
-    passes = np.ones(len(structures))
+    asked = [bool(modes) for modes in _modes(structures, data)]
+    sizes = np.array([len(structure.atoms) for structure in structures])
+    passes = 1.0 + 3.0 * sizes * asked  # second derivatives need one a coordinate
     for item in data.items:
         if item.kind not in ("energy", "heat"):  # whose derivatives come with them
             for name in item.structures:

@@ -15,7 +15,6 @@ from jaxtyping import Float
 
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.fit.functions import FUNCTIONS
-from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.items import CELL_PARAMETERS, Item
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.selection import Selection
@@ -39,9 +38,6 @@ class Predictions:
         structures: In the order of the layout.
         items: Of these structures.
         layout: Of the structures.
-
-    Raises:
-        FitInputError: an item cannot be predicted; says where it stands.
     """
 
     def __init__(
@@ -99,13 +95,7 @@ class Predictions:
 
     def _enter(self, k: int, item: Item) -> None:
         """What an item is a function of."""
-        enter: Any = getattr(self, f"_{item.kind}", None)
-        if enter is None:
-            raise FitInputError(
-                f"{item.where or item.name}: items of the kind {item.kind!r} cannot be "
-                "predicted yet; leave this one out"
-            )
-        enter(k, item)
+        getattr(self, f"_{item.kind}")(k, item)
 
     def _place(self, item, name: str) -> int:
         return int(self.layout.start(name, self._number[item.structure]))
@@ -167,6 +157,11 @@ class Predictions:
     def _stress(self, k, item) -> None:
         places = self._all(item, "strain_gradient") + self._all(item, "cell")
         self._other(k, item.kind, places, np.eye(6)[item.component])
+
+    def _frequency(self, k, item) -> None:
+        modes = self.layout.modes[self._number[item.structure]]
+        place = self._place(item, "curvatures") + modes.index(item.mode)
+        self._other(k, "wavenumber", [place])
 
     def _dipole(self, k, item) -> None:
         charges = self._all(item, "charges")

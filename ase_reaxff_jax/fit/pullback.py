@@ -17,7 +17,7 @@ from jaxtyping import Float
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Observables, pulled_back
-from ase_reaxff_jax.fit.sample import SETTINGS, Cluster, Sample, power_of_two
+from ase_reaxff_jax.fit.sample import Cluster, Sample, power_of_two
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.precision import scope
@@ -38,6 +38,7 @@ class Need(NamedTuple):
 class Pulled(NamedTuple):
     """Derivatives of the sums of one structure."""
 
+    items: np.ndarray  # rows that the sums belong to
     by_parameter: Float[np.ndarray, "sums parameters"]
     by_position: Float[np.ndarray, "sums atoms 3"]
     by_strain: Float[np.ndarray, "sums 3 3"]
@@ -85,7 +86,7 @@ class Pullback:
         self, force_field: ForceField, needs: Sequence[Need]
     ) -> dict[int, Pulled]:
         """Derivatives of the sums, by structure."""
-        engine = Engine(force_field, SETTINGS)
+        engine = self.sample.engine(force_field)
         found: dict[int, list[tuple]] = {need.structure: [] for need in needs}
         for cluster in self.sample.clusters:
             for call in self._calls(cluster, needs):
@@ -134,7 +135,7 @@ class Pullback:
             np.concatenate(part)[: len(need.items)] for part in parts
         )
         count = self.layout.counts[need.structure]
-        return Pulled(by_parameter, by_position[:, :count], by_strain)
+        return Pulled(need.items, by_parameter, by_position[:, :count], by_strain)
 
 
 class _Call(NamedTuple):

@@ -9,7 +9,6 @@ from ase.constraints import FixAtoms
 from jaxtyping import Bool
 
 from ase_reaxff_jax import capacity
-from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit import sample as sampling
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
@@ -66,7 +65,7 @@ class Relaxation:
 
     def __call__(self, force_field: ForceField) -> Relaxed:
         """Minimises all of them with this force field."""
-        engine = Engine(force_field, sampling.SETTINGS)
+        engine = self.sample.engine(force_field)
         converged = np.zeros(len(self.sample.structures), bool)
         failed: dict[int, str] = {}
         for (cell, members), room, size in zip(

@@ -84,7 +84,7 @@ class Sample:
     ):
         self.structures = list(structures)
         self.counts = [len(s.atoms) for s in structures]
-        engine = Engine(force_field, SETTINGS)
+        self._engine = engine = Engine(force_field, SETTINGS)
         self.form = engine.form
         with scope("float64"):
             self.systems = [_system(engine, s, n) for s, n in
@@ -167,6 +167,12 @@ class Sample:
                 self.systems[k] = given
                 self._of(k).stack = None
 
+    def engine(self, force_field: ForceField) -> Engine:
+        """The engine of a force field; the last one is kept."""
+        if self._engine.force_field is not force_field:
+            self._engine = Engine(force_field, SETTINGS)
+        return self._engine
+
     def _of(self, structure: int) -> Cluster:
         return next(c for c in self.clusters if structure in c.members)
 
@@ -180,7 +186,7 @@ class Sample:
         Raises:
             CapacityError: lists do not come to cover the structures.
         """
-        engine = Engine(force_field, SETTINGS)
+        engine = self.engine(force_field)
         found: dict[int, Measured] = {}
         for cluster in self.clusters:
             results = self._measure(engine, cluster, slopes=slopes)
@@ -209,7 +215,7 @@ class Sample:
 
     def charges_are_minimal(self, force_field: ForceField) -> list[bool]:
         """Whether the energy of a structure rises with any change of its charges."""
-        engine = Engine(force_field, SETTINGS)
+        engine = self.engine(force_field)
         found: dict[int, bool] = {}
         with scope("float64"):
             for cluster in self.clusters:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.fit.coordinates import number_of_vibrations
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.items import (
     CellItem,
@@ -60,6 +61,21 @@ def check(
         structure = find(name, structures, unusable or {})
         _check_atoms(item, structure)
         _check_cell(item, structure)
+        if isinstance(item, FrequencyItem):
+            _check_mode(item, structure)
+
+
+def _check_mode(item: FrequencyItem, structure: Structure) -> None:
+    if item.mode >= (most := number_of_vibrations(structure)):
+        raise FitInputError(
+            f"{item.name}: {structure.name} has {most} vibrations (translations and "
+            f"rotations do not count), and no mode {item.mode + 1}"
+        )
+    if structure.restraints and structure.minimize:
+        raise FitInputError(
+            f"{item.name}: {structure.name} is minimised with restraints, where there "
+            "is no minimum to vibrate about; take them out, or set minimize=False"
+        )
 
 
 def _check_atoms(item: Item, structure: Structure) -> None:
@@ -70,8 +86,6 @@ def _check_atoms(item: Item, structure: Structure) -> None:
         raise FitInputError(
             f"{item.name}: {structure.name} has atoms 1 to {size}, not {max(atoms) + 1}"
         )
-    if isinstance(item, FrequencyItem) and item.mode >= 3 * size:
-        raise FitInputError(f"{item.name}: {size} atoms have no mode {item.mode + 1}")
 
 
 def _check_cell(item: Item, structure: Structure) -> None:

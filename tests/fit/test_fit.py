@@ -16,6 +16,7 @@ from ase_reaxff_jax.fit.items import (
     DistanceItem,
     EnergyItem,
     ForceItem,
+    FrequencyItem,
     HeatItem,
     RmsgItem,
 )
@@ -75,6 +76,7 @@ def small_set():
         RmsgItem(structure="bent", reference=1.0, sigma=5.0),
         DipoleItem(structure="water", component=2, reference=0.4, sigma=0.1),
         HeatItem(structure="hydrogen", reference=0.0, sigma=2.0),
+        FrequencyItem(structure="hydrogen", mode=0, reference=4161.0, sigma=50.0),
     )  # fmt: skip
     return TrainingSet({s.name: s for s in structures}, items)
 

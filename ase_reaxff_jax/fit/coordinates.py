@@ -1,0 +1,89 @@
+"""Coordinates in which a structure can move: atoms that are free, and the cell."""
+
+import numpy as np
+from jaxtyping import Float
+
+from ase_reaxff_jax.fit.structures import Structure
+
+STRAIGHT = 1e-3  # extent across a molecule over that along it, below which it is a line
+
+
+def free_coordinates(
+    structure: Structure, positions: Float[np.ndarray, "atoms 3"]
+) -> Float[np.ndarray, "n free"]:
+    """Orthonormal directions in which the structure can relax."""
+    basis = _of_free_atoms(structure)
+    if not structure.fixed:
+        basis = _without(basis, _rigid(structure, positions))
+    basis = np.pad(basis, [(0, 9), (0, 0)])
+    if structure.relax_cell:
+        strains = _strains(structure, len(positions))
+        basis = np.concatenate([basis, strains], axis=1)
+    return basis
+
+
+def vibrating(
+    structure: Structure, positions: Float[np.ndarray, "atoms 3"]
+) -> Float[np.ndarray, "n modes"]:
+    """Displacements in which the structure can vibrate, 1/sqrt(atomic mass unit).
+
+    Orthonormal once weighted by the roots of the masses. Their number is that of the
+    structure as the data has it: a molecule that is a line there counts as one.
+    """
+    weights = np.sqrt(np.repeat(structure.atoms.get_masses(), 3))[:, None]
+    basis = _of_free_atoms(structure)
+    if not structure.fixed:
+        given = weights * _rigid(structure, structure.atoms.positions)
+        most = len(_spanned(given, STRAIGHT).T)
+        basis = _without(basis, weights * _rigid(structure, positions), most)
+    return basis / weights
+
+
+def number_of_vibrations(structure: Structure) -> int:
+    """How many modes there are beside translations and rotations."""
+    return vibrating(structure, structure.atoms.positions).shape[1]
+
+
+def _of_free_atoms(structure: Structure) -> Float[np.ndarray, "n free"]:
+    count = len(structure.atoms)
+    kept = np.repeat([k not in structure.fixed for k in range(count)], 3)
+    return np.eye(3 * count)[:, kept]
+
+
+def _rigid(structure: Structure, positions) -> Float[np.ndarray, "n modes"]:
+    """Translations, and of a molecule rotations."""
+    axes, centred = np.eye(3), positions - positions.mean(axis=0)
+    modes = [np.tile(axis, len(positions)) for axis in axes]
+    if not structure.atoms.pbc.any():
+        modes += [np.cross(axis, centred).ravel() for axis in axes]
+    return np.array(modes).T
+
+
+def _without(basis, modes, most: int | None = None) -> Float[np.ndarray, "n free"]:
+    """The part of the space of `basis` orthogonal to the modes, or to most of them."""
+    u = _spanned(modes)[:, :most]
+    left, size, _ = np.linalg.svd(basis - u @ (u.T @ basis), full_matrices=False)
+    return left[:, size > 0.5]
+
+
+def _spanned(modes, least: float = 1e-8) -> Float[np.ndarray, "n modes"]:
+    """Orthonormal vectors of their space, the largest first.
+
+    A line of atoms has two rotations.
+    """
+    u, size, _ = np.linalg.svd(modes, full_matrices=False)
+    return u[:, size > least * size.max()]
+
+
+def _strains(structure: Structure, count: int) -> Float[np.ndarray, "n strains"]:
+    """Symmetric strains, or that of the volume alone."""
+    if structure.cell_freedom == "uniform":
+        found = [np.eye(3) / np.sqrt(3.0)]
+    else:
+        found = []
+        for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+            strain = np.zeros((3, 3))
+            strain[a, b] = strain[b, a] = 1.0 if a == b else np.sqrt(0.5)
+            found.append(strain)
+    columns = np.array([strain.ravel() for strain in found]).T
+    return np.concatenate([np.zeros((3 * count, columns.shape[1])), columns])
