@@ -69,6 +69,10 @@ def fit(
     trials: Annotated[
         int, typer.Option("--trials", "--num_trials", min=1, help="How often to start.")
     ] = 1,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="How many trials run at once, each by a process."),
+    ] = 1,
     start: Annotated[
         Start, typer.Option("--start", "--init_FF_type", help="Where to start.")
     ] = Start.fixed,

@@ -174,15 +174,23 @@ class Lists:
         )  # fmt: skip
 
     def build_neighbors(
-        self, positions, cell, species, capacity: dict[str, int] | None = None
+        self,
+        positions,
+        cell,
+        species,
+        capacity: dict[str, int] | None = None,
+        reach: nb.Reach | None = None,
     ) -> tuple[nb.Neighbors, nb.Nearest | None]:
-        """Neighbours on the host; `species` without padding, `positions` with it."""
+        """Neighbours on the host; `species` without padding, `positions` with it.
+
+        `reach` is at least that of the species, which it is where it is not given.
+        """
         return nb.build(
             positions=np.asarray(positions, np.float64),
             count=len(species),
             cell=np.asarray(cell, np.float64),
             role=self.role[species],
-            reach=self.reach(species),
+            reach=reach or self.reach(species),
             skin=self.settings.skin,
             capacity=capacity,
             search=self.settings.neighbor_search,

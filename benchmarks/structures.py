@@ -76,6 +76,13 @@ def diamond(counts: tuple[int, int, int]) -> Atoms:
     return _displaced(bulk("C", "diamond", a=3.57, cubic=True).repeat(counts))
 
 
+def nitramine(counts: tuple[int, int, int]) -> Atoms:
+    """RDX at the density of its crystal, packed as in the example, not relaxed."""
+    from examples.nitramine_decomposition import packed, rdx
+
+    return _warm(packed(rdx()).repeat(counts))
+
+
 def _displaced(atoms: Atoms) -> Atoms:
     atoms.positions += np.random.default_rng(0).normal(0, 0.05, (len(atoms), 3))
     return _warm(atoms)
@@ -125,8 +132,10 @@ BENCHMARKS = [
     Benchmark("water-648", lambda: water(6), "cho"),
     Benchmark("water-6591", lambda: water(13), "cho"),
     Benchmark("water-52728", lambda: _warm(water(13).repeat(2)), "cho"),
+    Benchmark("water-177957", lambda: _warm(water(13).repeat(3)), "cho"),
     Benchmark("zno-5376", lambda: zinc_oxide((12, 7, 8)), "ZnOH"),
     Benchmark("diamond-5184", lambda: diamond((8, 9, 9)), "cho"),
     Benchmark("silica-6048", lambda: silica((6, 6, 7)), "silica"),
     Benchmark("butane-4536", lambda: butane((9, 9, 4)), "cho"),
+    Benchmark("nitramine-5376", lambda: nitramine((4, 4, 4)), "rdx"),
 ]

@@ -1,24 +1,16 @@
 """What `fit` is given, checked before any work."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import InputError
 
-from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import suggestion
 from ase_reaxff_jax.fit.optimizers import full_name
 from ase_reaxff_jax.fit.parameters import Parameter, read_params
-from ase_reaxff_jax.fit.record import (
-    digest,
-    identity_of_data,
-    identity_of_parameters,
-)
-from ase_reaxff_jax.fit.sample import SETTINGS
-from ase_reaxff_jax.fit.training_set import TrainingSet
 from ase_reaxff_jax.forcefield import ForceField
 
 STARTS = ("fixed", "educated", "random")
@@ -52,14 +44,8 @@ def arguments_of(*, optimizer: str, validation: Any, **given: Any) -> Arguments:
             f"start={start!r} is none of {', '.join(STARTS)}{suggestion(start, STARTS)}"
         )
     for name, least in (("steps", 1), ("trials", 1), ("seed", 0), ("patience", 1)):
-        value = given[name]
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if value is None and name == "patience":
-            continue
-        if not whole or value < least:
-            raise InputError(
-                f"{name} must be at least {least}, and whole, not {value!r}"
-            )
+        if given[name] is not None or name != "patience":
+            _check_whole(name, given[name], least)
     number = isinstance(perturb, int | float | np.number)
     if not number or not 0 <= perturb <= 1:
         raise InputError(
@@ -69,6 +55,27 @@ def arguments_of(*, optimizer: str, validation: Any, **given: Any) -> Arguments:
         raise InputError("patience needs validation data: give validation as well")
     given["perturb"] = float(perturb)
     return Arguments(optimizer=full_name(optimizer), **given)
+
+
+def processes_of(processes: Any, arguments: Arguments) -> int:
+    """How many trials run at once.
+
+    Raises:
+        InputError: not a whole number of at least 1, or there is but one trial.
+    """
+    _check_whole("processes", processes, 1)
+    if processes > 1 and arguments.trials == 1:
+        raise InputError(
+            f"processes={processes}, but trials=1: trials run at once, and there is "
+            f"one only; give trials={processes} or more"
+        )
+    return int(processes)
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise InputError(f"{name} must be at least {least}, and whole, not {value!r}")
 
 
 def parameters_of(
@@ -88,21 +95,3 @@ def parameters_of(
                 f"force field, outside its bounds {p.low:g} to {p.high:g}; widen them"
             )
     return found
-
-
-def identity(
-    arguments: Arguments,
-    force_field: ForceField,
-    data: TrainingSet,
-    parameters: Sequence[Parameter],
-    validation: TrainingSet | None,
-) -> dict[str, Any]:
-    """What a resumed fit must have in common with the one that it resumes."""
-    judged = validation if arguments.patience is not None else None
-    return {
-        "force field": Engine(force_field, SETTINGS).fingerprint,
-        **identity_of_data(data),
-        "params": identity_of_parameters(tuple(parameters)),
-        "validation": judged and digest(identity_of_data(judged)),
-        **asdict(arguments),
-    }

@@ -26,6 +26,8 @@ from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Bonds, Topology
 from ase_reaxff_jax.units import FAR_AWAY
 
+COARSE = 0.25  # Å; the reach of bonds is a multiple of it
+
 
 @quickly()
 def _limits(parameters: Parameters, species, bonds: Bonds, r, *, skin):
@@ -69,33 +71,70 @@ class Listed(NamedTuple):
         )
 
 
+class Kept(NamedTuple):
+    """Neighbours of one structure, and what they are a function of besides its room."""
+
+    system: System
+    reach: nb.Reach
+    role: bytes  # of its elements, in hydrogen bonds
+    neighbors: Neighbors
+
+    def serves(self, system: System, reach: nb.Reach, role: bytes) -> bool:
+        """Whether they would be made again exactly as they are."""
+        same = self.system.positions is system.positions
+        same = same and self.system.cell is system.cell
+        return same and (self.reach, self.role) == (reach, role)
+
+
+KeptLists = dict[tuple, Kept]  # by number of the structure and room of the lists
+
+
 def listed(
-    engine: Engine, systems: list[System], room: dict[str, int] | None = None
+    engine: Engine,
+    systems: list[System],
+    room: dict[str, int] | None = None,
+    kept: KeptLists | None = None,
 ) -> list[Listed]:
     """Lists of structures, each with the same `room`, or with room of its own.
+
+    Neighbours do not depend on most parameters: those in `kept`, of the same systems,
+    are taken where they are what would be made, and new ones are added to it.
 
     Raises:
         CapacityError: `room` is too small.
     """
-    lists = engine.lists
+    lists, kept = engine.lists, {} if kept is None else kept
+    own = _part(room, Neighbors)
     elements = [np.asarray(s.species)[np.asarray(s.mask)] for s in systems]
-    hosts = [
-        _made_at(system, lists.build_neighbors(
-            system.positions, system.cell, species, _part(room, Neighbors)
-        )[0])
-        for system, species in zip(systems, elements, strict=True)
-    ]  # fmt: skip
+    reaches = [_rounded(lists.reach(species)) for species in elements]
+    hosts = []
+    for k, (system, species, reach) in enumerate(
+        zip(systems, elements, reaches, strict=True)
+    ):
+        role = lists.role[species].tobytes()
+        name = k, own and tuple(own.values())
+        if name not in kept or not kept[name].serves(system, reach, role):
+            made, _ = lists.build_neighbors(
+                system.positions, system.cell, species, own, reach
+            )
+            kept[name] = Kept(system, reach, role, _made_at(system, made))
+        hosts.append(kept[name].neighbors)
     found = []
     for k, (bound, likely, images) in enumerate(_bounds(engine, systems, hosts)):
-        host, species = hosts[k], systems[k].species
         topology = lists.build_topology(
-            bound, images, host, species, _part(room, Topology), likely
+            bound, images, hosts[k], systems[k].species, _part(room, Topology), likely
         )
-        made = Listed(host, topology, bound, lists.reach(elements[k]))
-        if bool(host.overflow) or bool(topology.overflow):
-            raise CapacityError(f"lists need {made.needed}, there is room for {room}")
-        found.append(made)
+        one = Listed(hosts[k], topology, bound, reaches[k])
+        given = one.neighbors.capacity | one.topology.capacity
+        if any(number > given[name] for name, number in one.needed.items()):
+            raise CapacityError(f"lists need {one.needed}, there is room for {room}")
+        found.append(one)
     return found
+
+
+def _rounded(reach: nb.Reach) -> nb.Reach:
+    """The reach with some more for bonds, so that it changes seldom."""
+    return reach._replace(close=float(np.ceil(reach.close / COARSE) * COARSE))
 
 
 def _made_at(system: System, neighbors: Neighbors) -> Neighbors:

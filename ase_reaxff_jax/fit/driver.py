@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ase.calculators.calculator import InputError
+from tqdm import tqdm
 
 from ase_reaxff_jax.bundled import load
-from ase_reaxff_jax.fit.arguments import arguments_of, identity, parameters_of
-from ase_reaxff_jax.fit.losses import Loss
-from ase_reaxff_jax.fit.objective import Objective
-from ase_reaxff_jax.fit.output import claim
+from ase_reaxff_jax.fit.arguments import arguments_of, parameters_of, processes_of
+from ase_reaxff_jax.fit.output import Output, claim
 from ase_reaxff_jax.fit.parameters import Parameter
+from ase_reaxff_jax.fit.processes import searched_at_once
 from ase_reaxff_jax.fit.record import Record
 from ase_reaxff_jax.fit.report_files import write_fit
 from ase_reaxff_jax.fit.result import FitResult, result_of
-from ase_reaxff_jax.fit.selection import Selection
+from ase_reaxff_jax.fit.search import Best, Step
 from ase_reaxff_jax.fit.training_set import TrainingSet
-from ase_reaxff_jax.fit.trials import searched
+from ase_reaxff_jax.fit.trials import Task, identity, searched
 from ase_reaxff_jax.forcefield import ForceField
 
 Number = Any  # whatever is given instead is refused with words
@@ -32,6 +32,7 @@ def fit(
     optimizer: str = "auto",
     steps: Number = 100,
     trials: Number = 1,
+    processes: Number = 1,
     start: str = "fixed",
     seed: Number = 0,
     perturb: Number = 0.02,
@@ -80,6 +81,10 @@ def fit(
         optimizer: See the table.
         steps: Iterations of a trial, at most.
         trials: How often to start; the best is kept.
+        processes: How many trials run at once, each in a process of its own, with a
+            folder of its own in `out`. Each compiles for itself, unless compiled
+            programs are kept on disk, and takes memory. A script needs the line
+            `if __name__ == "__main__":` before what it does.
         start: "fixed" from the values in the file, "educated" within a tenth of the
             range around them, "random" anywhere within the bounds. The first educated
             trial is from the file as well.
@@ -114,30 +119,37 @@ def fit(
         start=start, seed=seed, perturb=perturb, patience=patience, loss=loss,
         balanced=balanced, minimize=minimize,
     )  # fmt: skip
+    at_once = processes_of(processes, arguments)
     if resume and out is None:
         raise InputError("resume=True needs the folder of the fit: out")
     force_field = load(ffield)
-    parameters = parameters_of(params, force_field)
-    selection = Selection(force_field, parameters)
-
-    def objective_of(data: TrainingSet) -> Objective:
-        form = Loss(data.items, loss, balanced=balanced)
-        return Objective(force_field, data, selection, form, minimize=minimize)
-
-    objective = objective_of(data)
-    judge = None
-    if validation is not None and patience is not None:
-        judge = objective_of(validation)
-    folder, record = None, None
-    if out is not None:
-        folder = Path(out)
-        claim(folder, resume=resume)
-        own = identity(arguments, force_field, data, parameters, validation)
-        record = Record(folder, own, resume=resume)
-    search, interrupted = searched(
-        arguments, objective, judge, folder, record, progress=progress
+    task = Task(
+        force_field=force_field,
+        data=data,
+        parameters=parameters_of(params, force_field),
+        validation=validation if patience is not None else None,
+        arguments=arguments,
     )
-    result = result_of(search, validation, arguments, interrupted)
+    objective, judge = task.objectives()
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        claim(folder, resume=resume)
+    own = identity(task, at_once > 1)
+    record = None if folder is None else Record(folder, own, resume=resume)
+    with tqdm(desc="fitting", unit="evaluation", disable=not progress or None) as bar:
+
+        def told(step: Step, best: Best | None) -> None:
+            bar.set_postfix_str(f"trial {step.trial + 1}, loss {step.best:.6g}")
+            bar.update()
+
+        if at_once > 1:
+            output = Output(folder, objective.selection) if folder is not None else None
+            found = searched_at_once(task, at_once, output, own, told)
+        else:
+            numbers = range(arguments.trials)
+            both = objective, judge
+            found = searched(arguments, both, folder, record, told, numbers)
+    result = result_of(objective, found, validation, arguments)
     if folder is not None:
         write_fit(
             folder, report=result.report, validation=result.validation,

@@ -55,16 +55,17 @@ class Output:
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, self.folder / HISTORY)
-        self._write(best)
+        self.keep(best)
 
     def add(self, step: Step, best: Best | None) -> None:
         """One more evaluation, and the parameters where it is the best so far."""
         path = self.folder / HISTORY
         with files.named(path), open(path, "a", newline="") as file:
             csv.writer(file).writerow(_row(step))
-        self._write(best)
+        self.keep(best)
 
-    def _write(self, best: Best | None) -> None:
+    def keep(self, best: Best | None) -> None:
+        """The force field of these parameters, if any, as the best."""
         if best is not None:
             force_field = self._selection.force_field_at(best.x)
             write_ffield(self.folder / BEST, force_field)

@@ -7,9 +7,10 @@ from ase_reaxff_jax.fit.arguments import Arguments
 from ase_reaxff_jax.fit.covariance import uncertainty_of
 from ase_reaxff_jax.fit.error_bars import AT_BOUND, Uncertainty
 from ase_reaxff_jax.fit.evaluation import evaluate
+from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.parameters import Parameter
 from ase_reaxff_jax.fit.report import Report, report_of
-from ase_reaxff_jax.fit.search import FitFailed, Search, Step
+from ase_reaxff_jax.fit.search import FitFailed, Found, Step
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.training_set import TrainingSet
 from ase_reaxff_jax.forcefield import ForceField
@@ -32,21 +33,21 @@ class FitResult:
 
 
 def result_of(
-    search: Search,
+    objective: Objective,
+    found: Found,
     validation: TrainingSet | None,
     arguments: Arguments,
-    interrupted: bool,
 ) -> FitResult:
     """The result of a search that is done.
 
     Raises:
         FitFailed: no set of parameters had a loss.
     """
-    best, objective = search.best, search.objective
+    best = found.best
     if best is None:
         raise FitFailed(
-            f"none of {len(search.history)} sets of parameters had a finite loss; the "
-            f"first: {search.failures[0]}"
+            f"none of {len(found.history)} sets of parameters had a finite loss; the "
+            f"first: {found.failures[0]}"
         )
     force_field = objective.selection.force_field_at(best.x)
     outcome = objective.outcome(force_field, slopes=True)
@@ -65,14 +66,14 @@ def result_of(
     return FitResult(
         force_field=force_field,
         loss=report.loss,
-        history=search.history,
+        history=found.history,
         report=report,
         uncertainty=uncertainty,
         validation=judged,
         at_bounds=glued,
         suspicious=suspicious(objective.selection, force_field),
-        failures=search.failures,
-        interrupted=interrupted,
+        failures=found.failures,
+        interrupted=found.interrupted,
     )
 
 

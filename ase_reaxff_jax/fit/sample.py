@@ -7,7 +7,7 @@ they might lack something: nothing is ever cut.
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from ase_reaxff_jax import capacity
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.fit import clusters, observables
-from ase_reaxff_jax.fit.cases import Listed, listed
+from ase_reaxff_jax.fit.cases import KeptLists, Listed, listed
 from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
@@ -52,6 +52,7 @@ class Cluster:
     lists: list[Listed]
     now: int = 0  # the number of the room that the lists have
     stack: Case | None = None  # on the device; None: to be made
+    kept: KeptLists = field(default_factory=dict)  # that new lists can be made of
 
     @property
     def room(self) -> dict[str, int]:
@@ -135,7 +136,8 @@ class Sample:
         systems, cluster.stack = [self.systems[k] for k in cluster.members], None
         for n, room in enumerate(cluster.rooms):
             with contextlib.suppress(CapacityError):
-                cluster.lists, cluster.now = listed(engine, systems, room), n
+                found = listed(engine, systems, room, cluster.kept)
+                cluster.lists, cluster.now = found, n
                 return
         own = [one.needed for one in listed(engine, systems)]
         needed, had = clusters.together(own), cluster.rooms[-1]
@@ -147,7 +149,7 @@ class Sample:
         LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))
         cluster.rooms.append(room)
         cluster.now = len(cluster.rooms) - 1
-        cluster.lists = listed(engine, systems, room)
+        cluster.lists = listed(engine, systems, room, cluster.kept)
 
     def move(self, structure: int, positions, cell) -> None:
         """Puts the atoms of a structure elsewhere; its lists are made when needed."""

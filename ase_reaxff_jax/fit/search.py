@@ -47,6 +47,16 @@ class Best:
     trial: int
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search has led to."""
+
+    history: list[Step]
+    best: Best | None
+    failures: list[str]  # why sets of parameters had no loss
+    interrupted: bool  # by Ctrl-C: the best so far
+
+
 class Search:
     """Evaluations of an objective, counted, with the best one kept.
 

@@ -42,9 +42,9 @@ def wavenumbers(hessian, masses):
 
 
 def test_frequencies_are_those_of_the_second_derivatives():
-    """A molecule, a line, one with heavy hydrogen, a crystal, and half a surface."""
+    """A molecule, a line, one with heavy hydrogen, a crystal, and a held atom."""
     calculator = JaxReaxFF("cho")
-    water, line, held = (at_rest(name, calculator) for name in ("H2O", "CO2", "CH3OH"))
+    water, line = (at_rest(name, calculator) for name in ("H2O", "CO2"))
     heavy = water.copy()
     heavy.set_masses([15.999, 2.014, 2.014])
     crystal = bulk("C", cubic=True)
@@ -53,11 +53,11 @@ def test_frequencies_are_those_of_the_second_derivatives():
         Structure(name=name, atoms=atoms, minimize=False, fixed=fixed)
         for name, atoms, fixed in (
             ("water", water, ()), ("heavy", heavy, ()), ("line", line, ()),
-            ("crystal", crystal, ()), ("held", held, (0, 1)),
+            ("crystal", crystal, ()), ("held", water, (0,)),
         )
     ]  # fmt: skip
     modes = {s.name: range(number_of_vibrations(s)) for s in structures}
-    assert [len(m) for m in modes.values()] == [3, 3, 4, 21, 12]
+    assert [len(m) for m in modes.values()] == [3, 3, 4, 21, 6]
     report = evaluate("cho", training_set(structures, modes))
     for s in structures:
         found = [item.value for item in report.items if item.name.startswith(s.name)]
@@ -84,25 +84,26 @@ def second_derivatives(atoms, free):
     return wavenumbers(hessian, atoms.get_masses()[free])
 
 
-def test_derivatives_are_those_of_differences():
-    """Through a minimisation, and as the data has the structure."""
+@pytest.mark.parametrize(
+    "minimize", [False, pytest.param(True, marks=pytest.mark.long)]
+)
+def test_derivatives_are_those_of_differences(minimize):
+    """At the bent shape that the data has, and through a minimisation."""
     bent = molecule("H2O")
     bent.rattle(0.05, seed=3)
-    structures = [
-        Structure(name="water", atoms=bent, minimize=True),
-        Structure(name="methanol", atoms=molecule("CH3OH"), minimize=False),
-    ]
-    data = training_set(structures, {"water": (2, 0, 1), "methanol": (11,)})
+    structures = [Structure(name="water", atoms=bent, minimize=minimize)]
+    data = training_set(structures, {"water": (2, 0, 1)})
     chosen = [parameter(name) for name in NAMES]
     selection = Selection(FORCE_FIELD, chosen)
     objective = Objective(FORCE_FIELD, data, selection, Loss(data.items))
-    objective.relaxation.fmax, objective.relaxation.most_steps = 1e-7, 500
+    if minimize:
+        objective.relaxation.fmax, objective.relaxation.most_steps = 1e-7, 500
 
     def values(x):
         return objective.outcome(selection.force_field_at(x), slopes=True)
 
     start = values(selection.start)
-    assert start.relaxed.converged.sum() == 1
+    assert minimize is bool(start.relaxed and start.relaxed.converged.all())
     jacobian = objective.jacobian(start)
     np.testing.assert_allclose(
         objective.gradient(start), objective.loss.slopes(start.values) @ jacobian,
