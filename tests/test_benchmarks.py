@@ -22,11 +22,13 @@ DENSITIES = {  # g/cm^3
     "butane-4536": 0.7,
     "zno-5376": 5.68,
     "diamond-5184": 3.51,
+    "nitramine-5376": 1.81,
 }
 BONDS = {  # of each element, and a length between them and the next neighbours, Å
     "silica-6048": ({"O": 2, "Si": 4}, 2.0),
     "diamond-5184": ({"C": 4}, 2.1),
     "zno-5376": ({"O": 4, "Zn": 4}, 2.5),
+    "nitramine-5376": ({"C": 4, "H": 1, "N": 3, "O": 1}, 1.7),
 }
 MOLECULAR = ({"O": 2, "H": 1, "C": 4}, 1.7)
 

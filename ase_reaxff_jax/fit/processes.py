@@ -186,6 +186,8 @@ def _trial(task: Task, folder: Path | None, identity: dict, number: int) -> Foun
         if _links["stop"].is_set():
             raise KeyboardInterrupt
 
+    if _links["stop"].is_set():  # of the executor's queue it can't be taken back
+        raise KeyboardInterrupt
     record = None
     if folder is not None:
         claim(folder, resume=True)

@@ -96,9 +96,9 @@ def searched(
 
     def seen(step: Step, better: bool) -> None:
         best = search.best if better else None
-        told(step, best)
         if output is not None and evaluations.live:
             output.add(step, best)
+        told(step, best)  # last, for it may end the trial
 
     search = Search(evaluations, seen, arguments.patience)
     interrupted = _tried(search, arguments, set(trials))
