@@ -1,5 +1,6 @@
 """`fit`: the parameters of a force field that reproduce reference values best."""
 
+import signal
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,11 +17,16 @@ from ase_reaxff_jax.fit.processes import searched_at_once
 from ase_reaxff_jax.fit.record import Record
 from ase_reaxff_jax.fit.report_files import write_fit
 from ase_reaxff_jax.fit.result import FitResult, result_of
-from ase_reaxff_jax.fit.search import Best, Step
+from ase_reaxff_jax.fit.search import Best, Found, Step
 from ase_reaxff_jax.fit.training_set import TrainingSet
 from ase_reaxff_jax.fit.trials import Task, identity, searched
 from ase_reaxff_jax.forcefield import ForceField
+from ase_reaxff_jax.md.signals import heeded
 
+WAITING = (
+    "interrupted: the fit ends after the evaluation under way, with the best so far; "
+    "interrupt again not to wait"
+)
 Number = Any  # whatever is given instead is refused with words
 
 
@@ -130,29 +136,45 @@ def fit(
         validation=validation if patience is not None else None,
         arguments=arguments,
     )
-    objective, judge = task.objectives()
+    objectives = task.objectives()
     folder = None if out is None else Path(out)
     if folder is not None:
         claim(folder, resume=resume)
     own = identity(task, at_once > 1)
     record = None if folder is None else Record(folder, own, resume=resume)
-    with tqdm(desc="fitting", unit="evaluation", disable=not progress or None) as bar:
-
-        def told(step: Step, best: Best | None) -> None:
-            bar.set_postfix_str(f"trial {step.trial + 1}, loss {step.best:.6g}")
-            bar.update()
-
-        if at_once > 1:
-            output = Output(folder, objective.selection) if folder is not None else None
-            found = searched_at_once(task, at_once, output, own, told)
-        else:
-            numbers = range(arguments.trials)
-            both = objective, judge
-            found = searched(arguments, both, folder, record, told, numbers)
-    result = result_of(objective, found, validation, arguments)
+    found = _found(task, objectives, folder, record, own, at_once, progress)
+    result = result_of(objectives[0], found, validation, arguments)
     if folder is not None:
         write_fit(
             folder, report=result.report, validation=result.validation,
             uncertainty=result.uncertainty, history=result.history, start=force_field,
         )  # fmt: skip
     return result
+
+
+def _found(task, objectives, folder, record, own, at_once: int, progress) -> Found:
+    """All trials, with a progress bar, until Ctrl-C ends them.
+
+    It waits for the evaluation under way: as an exception it could come where Python
+    ignores it, as in callbacks of jax. A second one does not wait.
+    """
+    with (
+        heeded((signal.SIGINT,), WAITING) as interrupts,
+        tqdm(desc="fitting", unit="evaluation", disable=not progress or None) as bar,
+    ):
+
+        def check() -> None:
+            if interrupts.received is not None:
+                raise KeyboardInterrupt
+
+        def told(step: Step, best: Best | None) -> None:
+            bar.set_postfix_str(f"trial {step.trial + 1}, loss {step.best:.6g}")
+            bar.update()
+            check()
+
+        if at_once > 1:
+            selection = objectives[0].selection
+            output = Output(folder, selection) if folder is not None else None
+            return searched_at_once(task, at_once, output, own, told, check)
+        numbers = range(task.arguments.trials)
+        return searched(task.arguments, objectives, folder, record, told, numbers)

@@ -10,12 +10,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
 from logging.handlers import QueueHandler
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -40,6 +42,7 @@ def searched_at_once(
     output: Output | None,
     identity: dict[str, Any],
     told: Told,
+    check: Callable[[], None],
 ) -> Found:
     """All trials, as if they had followed each other, until Ctrl-C ends them.
 
@@ -49,17 +52,20 @@ def searched_at_once(
         output: Of the fit's folder; None: nothing is kept.
         identity: Of the fit, for the records of its trials.
         told: Called for each evaluation, in the order in which they end.
+        check: Called now and then. KeyboardInterrupt, of it or of `told`, lets trials
+            end their evaluations; any other ends them at once, as do errors.
 
     Raises:
         FitFailed: a process has ended before its trial had.
     """
     context = multiprocessing.get_context("spawn")
     stop, news = context.Event(), context.Queue()
-    listener = _Listener(news, output, told)
+    alive, end = context.Pipe(duplex=False)
+    listener = _Listener(news, output, told, check)
     numbers = range(task.arguments.trials)
     folder = None if output is None else output.folder
     with ProcessPoolExecutor(
-        min(processes, len(numbers)), context, _begin, (stop, news, _cache())
+        min(processes, len(numbers)), context, _begin, (stop, news, alive, _cache())
     ) as pool:
         trials = [
             pool.submit(_trial, task, folder and folder / f"trial-{k + 1}", identity, k)
@@ -67,14 +73,16 @@ def searched_at_once(
         ]
         interrupted = False
         try:
-            listener.until_done(trials)
-        except BaseException as reason:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            if not isinstance(reason, KeyboardInterrupt):
-                raise
-            interrupted = True
-        parts = _results(trials)
+            try:
+                listener.until_done(trials)
+            except KeyboardInterrupt:
+                interrupted = True
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+            parts = _results(trials)
+        except BaseException:
+            end.close()
+            raise
     if interrupted and all(part.best is None for part in parts):
         raise KeyboardInterrupt
     found = joined(parts, interrupted)
@@ -86,8 +94,9 @@ def searched_at_once(
 class _Listener:
     """Passes on what the processes tell, and keeps the best of it on disk."""
 
-    def __init__(self, news, output: Output | None, told: Told):
+    def __init__(self, news, output: Output | None, told: Told, check):
         self._news, self._output, self._told = news, output, told
+        self._check = check
         self._least, self._count = np.inf, 0
 
     def until_done(self, trials: Sequence[Future]) -> None:
@@ -96,6 +105,7 @@ class _Listener:
         while left:
             ended, left = wait(left, LOOK, FIRST_COMPLETED)
             self._listen()
+            self._check()
             for trial in ended:
                 try:
                     trial.result()
@@ -129,9 +139,13 @@ def _results(trials: Sequence[Future]) -> list[Found]:
     """Of those that were not cancelled, or were interrupted too early to have any."""
     parts = []
     for trial in trials:
-        if not trial.cancelled():
-            with suppress(KeyboardInterrupt):
-                parts.append(trial.result())
+        if trial.cancelled():
+            continue
+        error = trial.exception()  # of its process; one of this process passes through
+        if error is None:
+            parts.append(trial.result())
+        elif not isinstance(error, KeyboardInterrupt):
+            raise error
     return parts
 
 
@@ -159,11 +173,11 @@ def _cache() -> str | None:
     return jax.config.values["jax_compilation_cache_dir"]
 
 
-def _begin(stop, news, cache: str | None) -> None:
+def _begin(stop, news, alive, cache: str | None) -> None:
     """In each new process: Ctrl-C is for the one that has started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     news.cancel_join_thread()  # nobody listens any more when these processes end
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=[alive], daemon=True).start()
     _links.update(stop=stop, news=news)
     LOG.propagate = False
     LOG.addHandler(logging.NullHandler())
@@ -171,10 +185,11 @@ def _begin(stop, news, cache: str | None) -> None:
         compilation_cache.enable(cache)
 
 
-def _end_with_parent() -> None:
+def _end_with(alive: Connection) -> None:
+    """Ends this process when the other end of `alive` is closed, or its owner dies."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
+    wait_for([alive, parent.sentinel])
     os._exit(1)
 
 

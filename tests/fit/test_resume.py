@@ -94,6 +94,33 @@ def test_an_interrupted_fit_is_resumed_bit_for_bit(
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
+def test_ctrl_c_waits_for_the_evaluation_and_keeps_the_best(
+    tmp_path, monkeypatch, caplog
+):
+    outcome, calls = Objective.outcome, []
+
+    def interrupted(self, *arguments, **options):
+        calls.append(self)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return outcome(self, *arguments, **options)
+
+    monkeypatch.setattr(Objective, "outcome", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    found = fit("cho", water(), parameters(), out=tmp_path / "fit", **OPTIONS)
+    assert found.interrupted
+    assert len(found.history) == 3
+    assert found.loss == pytest.approx(found.history[-1].best)
+    assert "ends after the evaluation under way" in caplog.text
+    assert (tmp_path / "fit" / "history.csv").read_text().count("\n") == 4
+    assert signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.undo()
+    resumed = fit("cho", water(), parameters(), out=tmp_path / "fit", resume=True,
+                  **OPTIONS)  # fmt: skip
+    assert not resumed.interrupted
+    assert repr(resumed.history[:3]) == repr(found.history)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fits") / "done"
