@@ -27,21 +27,34 @@ def vibrating(
 ) -> Float[np.ndarray, "n modes"]:
     """Displacements in which the structure can vibrate, 1/sqrt(atomic mass unit).
 
-    Orthonormal once weighted by the roots of the masses. Their number is that of the
-    structure as the data has it: a molecule that is a line there counts as one.
+    Orthonormal once weighted by the roots of the masses. A molecule that is a line as
+    the data has it counts as one wherever it is; one that becomes a line has a
+    vibration more.
     """
-    weights = np.sqrt(np.repeat(structure.atoms.get_masses(), 3))[:, None]
+    weights = _weights(structure)
     basis = _of_free_atoms(structure)
     if not structure.fixed:
-        given = weights * _rigid(structure, structure.atoms.positions)
-        most = len(_spanned(given, STRAIGHT).T)
-        basis = _without(basis, weights * _rigid(structure, positions), most)
+        rigid = weights * _rigid(structure, positions)
+        basis = _without(basis, rigid, _rigid_modes(structure))
     return basis / weights
 
 
 def number_of_vibrations(structure: Structure) -> int:
     """How many modes there are beside translations and rotations."""
-    return vibrating(structure, structure.atoms.positions).shape[1]
+    return _of_free_atoms(structure).shape[1] - _rigid_modes(structure)
+
+
+def _rigid_modes(structure: Structure) -> int:
+    """Number of translations and rotations, of the structure as the data has it."""
+    if structure.fixed:
+        return 0
+    given = _weights(structure) * _rigid(structure, structure.atoms.positions)
+    return _spanned(given, STRAIGHT).shape[1]
+
+
+def _weights(structure: Structure) -> Float[np.ndarray, "n 1"]:
+    """Root of the mass that belongs to each coordinate."""
+    return np.sqrt(np.repeat(structure.atoms.get_masses(), 3))[:, None]
 
 
 def _of_free_atoms(structure: Structure) -> Float[np.ndarray, "n free"]:

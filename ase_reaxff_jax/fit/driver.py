@@ -167,14 +167,17 @@ def _found(task, objectives, folder, record, own, at_once: int, progress) -> Fou
             if interrupts.received is not None:
                 raise KeyboardInterrupt
 
-        def told(step: Step, best: Best | None) -> None:
+        def shown(step: Step, best: Best | None) -> None:
             bar.set_postfix_str(f"trial {step.trial + 1}, loss {step.best:.6g}")
             bar.update()
+
+        def told(step: Step, best: Best | None) -> None:
+            shown(step, best)
             check()
 
         if at_once > 1:
             selection = objectives[0].selection
             output = Output(folder, selection) if folder is not None else None
-            return searched_at_once(task, at_once, output, own, told, check)
+            return searched_at_once(task, at_once, output, own, shown, check)
         numbers = range(task.arguments.trials)
         return searched(task.arguments, objectives, folder, record, told, numbers)

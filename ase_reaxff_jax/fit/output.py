@@ -1,9 +1,12 @@
 """What a fit leaves on disk while it works: the best force field, and the history."""
 
+import contextlib
 import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ase_reaxff_jax.ffield import write_ffield
 from ase_reaxff_jax.fit.record import CHECKPOINT, JOURNAL
@@ -25,6 +28,7 @@ def claim(folder: Path, *, resume: bool) -> None:
     there = [folder / name for name in (BEST, HISTORY, CHECKPOINT, JOURNAL)
              if (folder / name).exists()]  # fmt: skip
     resumable = checkpoint.exists(folder / CHECKPOINT)
+    there += sorted(folder.glob(f"trial-*/{CHECKPOINT}"))
     if there and resume and not resumable:
         raise FileExistsError(
             f"{there[0]} exists, but no {CHECKPOINT} beside it from which to resume; "
@@ -36,6 +40,16 @@ def claim(folder: Path, *, resume: bool) -> None:
             f"{there[0]} exists; {remedy}move it away, or name another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def least_of(folder: Path) -> float:
+    """The least loss in the history of a fit; infinite where there is none."""
+    least = np.inf
+    with contextlib.suppress(FileNotFoundError), open(folder / HISTORY) as file:
+        for row in csv.DictReader(file):
+            with contextlib.suppress(TypeError, ValueError):  # torn when it was killed
+                least = float(np.fmin(least, float(row["best"])))
+    return least
 
 
 class Output:

@@ -1,23 +1,19 @@
 """The trials of a fit, several at once, each in a process of its own.
 
 Each has a folder `trial-N` in that of the fit, with a record of its own, from which it
-is resumed. A process ends with the one that has started it, however that ends, so that
-no two ever write to the same folder.
+is resumed. This is the side of the process that starts the others.
 """
 
 import logging
 import multiprocessing
-import os
 import signal
-import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from logging.handlers import QueueHandler
-from multiprocessing.connection import Connection
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -25,15 +21,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from ase_reaxff_jax import compilation_cache
-from ase_reaxff_jax.fit.output import Output, claim
-from ase_reaxff_jax.fit.record import Record
+from ase_reaxff_jax.fit.output import Output, least_of
 from ase_reaxff_jax.fit.search import Best, FitFailed, Found, Step
-from ase_reaxff_jax.fit.trials import Task, Told, searched
+from ase_reaxff_jax.fit.trial_process import begin, trial_of
+from ase_reaxff_jax.fit.trials import Task, Told
 
 LOG = logging.getLogger("ase_reaxff_jax")
 LOOK = 0.5  # s between looks at what the processes have told
-_links: dict[str, Any] = {}  # of a trial's process to the one that has started it
+BROKEN = (
+    "the process of a trial has ended before the trial had: it was killed, memory was "
+    "short (on a GPU, set XLA_PYTHON_CLIENT_PREALLOCATE=false), or the script that "
+    "calls `fit` does so without `if __name__ == '__main__':`"
+)
 
 
 def searched_at_once(
@@ -44,7 +43,7 @@ def searched_at_once(
     told: Told,
     check: Callable[[], None],
 ) -> Found:
-    """All trials, as if they had followed each other, until Ctrl-C ends them.
+    """All trials, numbered as if they had followed each other, until Ctrl-C ends them.
 
     Args:
         task: What is to be done.
@@ -52,8 +51,8 @@ def searched_at_once(
         output: Of the fit's folder; None: nothing is kept.
         identity: Of the fit, for the records of its trials.
         told: Called for each evaluation, in the order in which they end.
-        check: Called now and then. KeyboardInterrupt, of it or of `told`, lets trials
-            end their evaluations; any other ends them at once, as do errors.
+        check: Called now and then. Its KeyboardInterrupt lets trials end the
+            evaluations that are under way; another one, of a signal, does not wait.
 
     Raises:
         FitFailed: a process has ended before its trial had.
@@ -61,28 +60,33 @@ def searched_at_once(
     context = multiprocessing.get_context("spawn")
     stop, news = context.Event(), context.Queue()
     alive, end = context.Pipe(duplex=False)
-    listener = _Listener(news, output, told, check)
     numbers = range(task.arguments.trials)
-    folder = None if output is None else output.folder
+    folders: list[Path | None] = [None] * len(numbers)
+    if output is not None:
+        folders = [output.folder / f"trial-{k + 1}" for k in numbers]
+    listener = _Listener(news, output, told)
+    given = stop, news, alive, _settings()
     with ProcessPoolExecutor(
-        min(processes, len(numbers)), context, _begin, (stop, news, alive, _cache())
+        min(processes, len(numbers)), context, begin, given
     ) as pool:
-        trials = [
-            pool.submit(_trial, task, folder and folder / f"trial-{k + 1}", identity, k)
-            for k in numbers
-        ]
         interrupted = False
         try:
+            with _without_interrupts():  # which new processes inherit
+                trials = [pool.submit(trial_of, task, folder, identity, k)
+                          for k, folder in enumerate(folders)]  # fmt: skip
             try:
-                listener.until_done(trials)
+                listener.until_done(trials, check)
             except KeyboardInterrupt:
                 interrupted = True
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-            parts = _results(trials)
+                with suppress(KeyboardInterrupt):
+                    listener.until_done(trials)
+                end.close()
         except BaseException:
             end.close()
             raise
+    parts = [listener.part(k, trial) for k, trial in enumerate(trials)]
     if interrupted and all(part.best is None for part in parts):
         raise KeyboardInterrupt
     found = joined(parts, interrupted)
@@ -92,29 +96,55 @@ def searched_at_once(
 
 
 class _Listener:
-    """Passes on what the processes tell, and keeps the best of it on disk."""
+    """Takes what the processes tell, and keeps the best of it on disk."""
 
-    def __init__(self, news, output: Output | None, told: Told, check):
+    def __init__(self, news, output: Output | None, told: Told):
         self._news, self._output, self._told = news, output, told
-        self._check = check
-        self._least, self._count = np.inf, 0
+        self._count = 0
+        self._steps: dict[int, list[Step]] = defaultdict(list)  # by trial
+        self._bests: dict[int, Best] = {}
+        self._least = np.inf
+        if output is not None:  # what is there already may be better than a beginning
+            there = output.folder.glob("trial-*")
+            self._least = min(map(least_of, there), default=np.inf)
 
-    def until_done(self, trials: Sequence[Future]) -> None:
-        """Returns when all have ended; raises what one of them has raised."""
+    def until_done(
+        self, trials: Sequence[Future], check: Callable[[], None] | None = None
+    ) -> None:
+        """Returns when all have ended; raises what one of them has raised.
+
+        Without `check` they have been interrupted, and are expected to end early.
+        """
         left = set(trials)
-        while left:
+        while left := {trial for trial in left if not trial.cancelled()}:
             ended, left = wait(left, LOOK, FIRST_COMPLETED)
             self._listen()
-            self._check()
             for trial in ended:
-                try:
-                    trial.result()
-                except BrokenProcessPool as error:
-                    raise FitFailed(
-                        "the process of a trial has ended before the trial had: it was "
-                        "killed, memory was short, or the script that calls `fit` does "
-                        "so without `if __name__ == '__main__':`; take fewer processes"
-                    ) from error
+                error = trial.exception()
+                early = isinstance(error, KeyboardInterrupt | BrokenProcessPool)
+                if error is None or (early and check is None):
+                    continue
+                if isinstance(error, BrokenProcessPool):
+                    raise FitFailed(BROKEN) from error
+                raise error
+            if check is not None:
+                check()
+        self._wait_for_news(trials)
+
+    def part(self, number: int, trial: Future) -> Found:
+        """What a trial has found, as far as it has come."""
+        if trial.done() and not trial.cancelled() and trial.exception() is None:
+            return trial.result()
+        return Found(self._steps[number], self._bests.get(number), [], True)
+
+    def _wait_for_news(self, trials: Sequence[Future]) -> None:
+        """They may come after results: another way leads here."""
+        ended = [t for t in trials if not t.cancelled() and t.exception() is None]
+        expected = sum(len(trial.result().history) for trial in ended)
+        deadline = time.monotonic() + 10 * LOOK
+        while self._count < expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+            self._listen()
 
     def _listen(self) -> None:
         with suppress(Empty):
@@ -122,35 +152,24 @@ class _Listener:
                 news = self._news.get_nowait()
                 if isinstance(news, logging.LogRecord):
                     LOG.handle(news)
-                    continue
-                step, best = news
-                self._count += 1
-                better = best is not None and best.loss < self._least
-                if better:
-                    self._least = best.loss
-                    if self._output is not None:
-                        self._output.keep(best)
-                least = self._least if np.isfinite(self._least) else float("nan")
-                step = replace(step, evaluation=self._count, best=least)
-                self._told(step, best if better else None)
+                else:
+                    self._note(*news)
 
-
-def _results(trials: Sequence[Future]) -> list[Found]:
-    """Of those that were not cancelled, or were interrupted too early to have any."""
-    parts = []
-    for trial in trials:
-        if trial.cancelled():
-            continue
-        error = trial.exception()  # of its process; one of this process passes through
-        if error is None:
-            parts.append(trial.result())
-        elif not isinstance(error, KeyboardInterrupt):
-            raise error
-    return parts
+    def _note(self, step: Step, best: Best | None) -> None:
+        self._count += 1
+        self._steps[step.trial].append(step)
+        if best is not None:
+            self._bests[step.trial] = best
+            if best.loss < self._least:
+                self._least = best.loss
+                if self._output is not None:
+                    self._output.keep(best)
+        least = min((b.loss for b in self._bests.values()), default=float("nan"))
+        self._told(replace(step, evaluation=self._count, best=least), best)
 
 
 def joined(parts: Sequence[Found], interrupted: bool) -> Found:
-    """What trials have found, as if they had followed each other."""
+    """What trials have found, numbered as if they had followed each other."""
     history: list[Step] = []
     least = float("nan")
     for part in parts:
@@ -168,49 +187,23 @@ def joined(parts: Sequence[Found], interrupted: bool) -> Found:
     )
 
 
-def _cache() -> str | None:
-    """The folder of compiled programs, if one is in use."""
-    return jax.config.values["jax_compilation_cache_dir"]
+def _settings() -> dict[str, Any]:
+    """Of this process, that others take over."""
+    return {
+        "level": LOG.getEffectiveLevel(),
+        "platforms": jax.config.values["jax_platforms"],
+        "cache": jax.config.values["jax_compilation_cache_dir"],
+    }
 
 
-def _begin(stop, news, alive, cache: str | None) -> None:
-    """In each new process: Ctrl-C is for the one that has started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    news.cancel_join_thread()  # nobody listens any more when these processes end
-    threading.Thread(target=_end_with, args=[alive], daemon=True).start()
-    _links.update(stop=stop, news=news)
-    LOG.propagate = False
-    LOG.addHandler(logging.NullHandler())
-    if cache is not None:
-        compilation_cache.enable(cache)
-
-
-def _end_with(alive: Connection) -> None:
-    """Ends this process when the other end of `alive` is closed, or its owner dies."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([alive, parent.sentinel])
-    os._exit(1)
-
-
-def _trial(task: Task, folder: Path | None, identity: dict, number: int) -> Found:
-    """One trial, in a process of its own."""
-
-    def told(step: Step, best: Best | None) -> None:
-        _links["news"].put((step, best))
-        if _links["stop"].is_set():
-            raise KeyboardInterrupt
-
-    if _links["stop"].is_set():  # of the executor's queue it can't be taken back
-        raise KeyboardInterrupt
-    record = None
-    if folder is not None:
-        claim(folder, resume=True)
-        record = Record(folder, {**identity, "trial": number + 1}, resume=True)
-    objectives = task.objectives()  # of which the first process has told all there is
-    handler = QueueHandler(_links["news"])
-    LOG.addHandler(handler)
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C is for this process alone, not for those that begin while this lasts."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: they ignore it a moment later
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return searched(task.arguments, objectives, folder, record, told, [number])
+        yield
     finally:
-        LOG.removeHandler(handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -148,7 +148,8 @@ def _plain(value: Any) -> Any:
         kept = [f.name for f in dataclasses.fields(value) if f.compare]
         return [type(value).__name__, *[(n, _plain(getattr(value, n))) for n in kept]]
     if hasattr(value, "arrays") and hasattr(value, "cell"):  # Atoms
-        atoms = value.numbers, value.positions, value.cell.array, value.pbc
+        atoms = (value.numbers, value.positions, value.cell.array, value.pbc,
+                 value.get_masses())  # fmt: skip
         return [np.asarray(x).tolist() for x in atoms]
     if isinstance(value, dict):
         return [(_plain(name), _plain(entry)) for name, entry in value.items()]

@@ -13,6 +13,7 @@ from ase_reaxff_jax.fit.items import (
     StressItem,
 )
 from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.settings import DIRECT_LIMIT
 
 
 def find(
@@ -70,6 +71,11 @@ def _check_mode(item: FrequencyItem, structure: Structure) -> None:
         raise FitInputError(
             f"{item.name}: {structure.name} has {most} vibrations (translations and "
             f"rotations do not count), and no mode {item.mode + 1}"
+        )
+    if (size := len(structure.atoms)) > DIRECT_LIMIT:
+        raise FitInputError(
+            f"{item.name}: {structure.name} has {size} atoms; frequencies are computed "
+            f"for up to {DIRECT_LIMIT}"
         )
     if structure.restraints and structure.minimize:
         raise FitInputError(

@@ -135,6 +135,11 @@ def geo_text(structures: Iterable[Structure]) -> str:
     """
     texts = []
     for number, structure in enumerate(structures):
+        if structure.atoms.has("masses"):
+            raise FitInputError(
+                f"structure {structure.name} has masses of its own, for which geo "
+                "files have no room; write extxyz"
+            )
         try:
             texts.append(structure_text(_geo_atoms(structure), number))
         except ValueError as error:

@@ -34,6 +34,8 @@ from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.programs import strained
 
+AT_ONCE = 16  # modes in one call, which needs their structures as often
+
 
 class Vibration(NamedTuple):
     """The modes of one structure that are asked for."""
@@ -113,25 +115,34 @@ class Vibrations:
     ) -> dict[int, tuple[np.ndarray, ...]]:
         """Of each mode by parameters, positions and strain, by structure."""
         asked = [(k, u) for k in members for u in found[k].directions]
-        if not asked:
-            return {}
-        size = power_of_two(len(asked))
+        size = min(power_of_two(len(asked)), AT_ONCE)
+        parts = [
+            self._call(engine, cluster, asked[first : first + size], size)
+            for first in range(0, len(asked), size)
+        ]
+        answers: dict[int, tuple[np.ndarray, ...]] = {}
+        for k in members:
+            own = [n for n, (other, _) in enumerate(asked) if other == k]
+            by_parameter, by_position, by_strain = (
+                np.concatenate(part)[own] for part in zip(*parts, strict=True)
+            )
+            by_position = by_position[:, : self.layout.counts[k]]
+            answers[k] = by_parameter, by_position, by_strain
+        return answers
+
+    def _call(self, engine: Engine, cluster: Cluster, asked, size: int) -> tuple:
+        """Of some modes, one after another; the program is that of `size` modes."""
         along = np.zeros((size, cluster.atoms, 3))
         for row, (k, u) in zip(along, asked, strict=False):
             row[: self.layout.counts[k]] = u
         with scope("float64"):
-            by_number, by_position, by_strain = jax.device_get(slopes_of_curvatures(
+            by_number, *places = jax.device_get(slopes_of_curvatures(
                 engine.force_field,
                 self.sample.some(cluster, [k for k, _ in asked], size),
                 along, options=self.sample.options(cluster, engine),
             ))  # fmt: skip
-        by_parameter = self.selection.gathered(by_number)
-        answers: dict[int, tuple[np.ndarray, ...]] = {}
-        for k in members:
-            own = [n for n, (other, _) in enumerate(asked) if other == k]
-            atoms = by_position[own][:, : self.layout.counts[k]]
-            answers[k] = by_parameter[own], atoms, by_strain[own]
-        return answers
+        found = self.selection.gathered(by_number), *places
+        return tuple(x[: len(asked)] for x in found)
 
 
 @quickly(static_argnames="options")
