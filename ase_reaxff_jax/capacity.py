@@ -6,6 +6,8 @@ from jaxtyping import Int
 COARSE = 2048  # up to this size lists waste little whatever their room
 SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
 SMALLEST_ATOMS = 16
+FEW_ATOMS = 256
+GROWTH = 1.25
 STEP = 4  # from one of these steps to the next
 
 
@@ -55,15 +57,20 @@ def least_room(atoms: int) -> dict[str, int]:
 
 
 def larger_room(
-    room: dict[str, int], needed: dict[str, int], *, together: bool
+    room: dict[str, int], needed: dict[str, int], *, atoms: int, together: bool
 ) -> dict[str, int]:
     """Room for what is needed where a list has outgrown `room`.
 
     Lists that grow `together`, those of single small structures, do so in large steps,
-    so that each program is compiled a few times at most.
+    so that each program is compiled a few times at most. With up to `FEW_ATOMS` each
+    gets a quarter more than it needs: to compile takes longer than to compute that.
     """
     if not together:
-        return {n: max(room[n], fitting(n, needed[n])) for n in needed}
+        spare = GROWTH if atoms <= FEW_ATOMS else 1.0
+        return {
+            n: fitting(n, int(spare * needed[n])) if needed[n] > room[n] else room[n]
+            for n in needed
+        }
     larger = {n: room[n] for n in needed}
     while any(needed[n] > larger[n] for n in needed):
         larger = {n: STEP * size for n, size in larger.items()}

@@ -274,7 +274,8 @@ class Lists:
         atoms, had = len(system.mask), made.capacity
         needed = {name: int(n) for name, n in made.needed.items()}
         together = room is self._single_room.get(atoms)
-        larger = larger_room(had, needed, together=together and atoms <= SMALL_ATOMS)
+        together = together and atoms <= SMALL_ATOMS
+        larger = larger_room(had, needed, atoms=atoms, together=together)
         grown = [f"{n} {had[n]} -> {larger[n]}" for n in had if needed[n] > had[n]]
         LOG.info("lists of %d atoms grow: %s", atoms, ", ".join(grown))
         return larger

@@ -56,7 +56,7 @@ def test_a_pair_without_a_bond_row_is_found_in_whatever_cell_its_atoms_are():
 
 
 def test_a_list_that_is_too_short_after_it_was_made_to_fit_gives_no_energy(monkeypatch):
-    monkeypatch.setattr(lists, "larger_room", lambda room, needed, together: room)
+    monkeypatch.setattr(lists, "larger_room", lambda room, needed, **_: room)
     dense = bulk("C", "diamond", a=3.0)
     with pytest.raises(errors.CapacityError, match=r"needed .*'width': \d+.* room"):
         energy(dense)

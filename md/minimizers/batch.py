@@ -22,6 +22,9 @@ from ase_reaxff_jax.md.simulation import Simulation
 from ase_reaxff_jax.md.state import State
 from ase_reaxff_jax.precision import scope
 
+LEAST_VOLUME = 0.4  # of that at the start
+COLLAPSED = f"its cell collapses: the volume falls below {LEAST_VOLUME:g} of the start"
+
 
 @dataclass(frozen=True)
 class Start:
@@ -125,6 +128,26 @@ class _OneByOne(Simulation):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.reasons = [""] * len(self.structures)
+
+    def _renew(self, reason: int) -> None:
+        """Structures whose cells collapse stay where they are.
+
+        Else their lists would grow, and be compiled for, time and again.
+        """
+        small = []
+        for k, (system, volume) in enumerate(
+            zip(self.systems(), self._volumes(), strict=True)
+        ):
+            if volume > 0 and abs(np.linalg.det(system.cell)) < LEAST_VOLUME * volume:
+                self.reasons[k] = self.reasons[k] or COLLAPSED
+                small.append(k)
+        if small:
+            self._hold(small, self.state)
+        super()._renew(reason)
+
+    def _volumes(self) -> list[float]:
+        """At the start; 0 where not all axes are periodic, Å^3."""
+        return [a.get_volume() if a.pbc.all() else 0.0 for a in self.structures]
 
     def _failed(self, previous: State) -> None:
         new = []

@@ -19,6 +19,7 @@ from ase_reaxff_jax.errors import AtomsTooCloseError
 from ase_reaxff_jax.lists import Lists
 from ase_reaxff_jax.md import SimulationBlewUp, relax
 from ase_reaxff_jax.md.loop import UNCOVERED, compilations
+from ase_reaxff_jax.md.minimizers import batch
 from ase_reaxff_jax.md.minimizers import cell as coordinates
 from ase_reaxff_jax.md.minimizers.batch import Start, minimized
 from ase_reaxff_jax.md.minimizers.goal import Goal
@@ -365,3 +366,19 @@ def test_a_structure_without_an_energy_does_not_stop_the_others(calc):
     assert not first.converged and second.converged
     assert "positive definite" in first.failed and not second.failed
     assert (first.positions == structures[0].positions).all()
+
+
+def test_a_cell_that_collapses_ends_the_minimisation_of_its_structure(
+    calc, monkeypatch
+):
+    stretched = bulk("C", "diamond", a=4.1, cubic=True)
+    start = Start(stretched, 60, 1e-3)
+    whole = minimized(calc.engine, [start], room={}, cell="isotropic")[0]
+    assert whole.converged
+    share = np.linalg.det(whole.cell) / stretched.get_volume()
+    assert share < 0.8
+    monkeypatch.setattr(batch, "LEAST_VOLUME", 0.9)
+    held = minimized(calc.engine, [start], room={}, cell="isotropic")[0]
+    assert not held.converged and held.steps < whole.steps
+    assert "its cell collapses" in held.failed
+    assert share < np.linalg.det(held.cell) / stretched.get_volume() < 0.9
