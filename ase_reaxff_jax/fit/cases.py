@@ -118,18 +118,23 @@ def listed(
                 system.positions, system.cell, species, own, reach
             )
             kept[name] = Kept(system, reach, role, _made_at(system, made))
+        _check_room(kept[name].neighbors)
         hosts.append(kept[name].neighbors)
     found = []
     for k, (bound, likely, images) in enumerate(_bounds(engine, systems, hosts)):
         topology = lists.build_topology(
             bound, images, hosts[k], systems[k].species, _part(room, Topology), likely
         )
-        one = Listed(hosts[k], topology, bound, reaches[k])
-        given = one.neighbors.capacity | one.topology.capacity
-        if any(number > given[name] for name, number in one.needed.items()):
-            raise CapacityError(f"lists need {one.needed}, there is room for {room}")
-        found.append(one)
+        _check_room(topology)
+        found.append(Listed(hosts[k], topology, bound, reaches[k]))
     return found
+
+
+def _check_room(made: Neighbors | Topology) -> None:
+    """CapacityError where lists are cut; on the host, for they are many."""
+    room = made.capacity
+    if any(int(number) > room[name] for name, number in made.needed.items()):
+        raise CapacityError(f"lists need {made.needed}, there is room for {room}")
 
 
 def _rounded(reach: nb.Reach) -> nb.Reach:

@@ -4,8 +4,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from ase.build import bulk
 
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import clusters
+from ase_reaxff_jax.fit.sample import Sample
+from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.units import KCAL_PER_MOL
 
 NAMES = ("width", "close", "bonds", "angles", "torsions", "hydrogen_bonds", "acceptors")
 
@@ -53,3 +59,18 @@ def test_a_cluster_that_does_not_pay_is_not_made():
     alike = [dict(sizes_of(1)[0]) for _ in range(30)]
     assert partition(alike) == [list(range(30))]
     assert len(partition(sizes_of(30, scale=0.01))) == 1
+
+
+def test_lists_grow_where_a_cell_shrinks():
+    """Images and neighbours too, of which a list that is cut has wrong numbers."""
+    crystal = bulk("C", "diamond", a=3.57, cubic=True)
+    sample = Sample([Structure(name="c", atoms=crystal, minimize=False)], load("cho"))
+    room = sample.clusters[0].room
+    dense = crystal.copy()
+    dense.set_cell(0.8 * crystal.cell, scale_atoms=True)
+    sample.move(0, dense.positions, dense.cell.array)
+    dense.calc = JaxReaxFF("cho")
+    (found,) = sample.measure(load("cho"), slopes=False)
+    assert sample.clusters[0].room["images"] > room["images"]
+    expected = dense.get_potential_energy() / KCAL_PER_MOL
+    assert float(found.of.energy) == pytest.approx(expected, rel=1e-9)
