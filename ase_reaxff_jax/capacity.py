@@ -6,8 +6,8 @@ from jaxtyping import Int
 COARSE = 2048  # up to this size lists waste little whatever their room
 SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
 SMALLEST_ATOMS = 16
-FEW_ATOMS = 256
-GROWTH = 1.25
+FEW_ATOMS = 256  # up to here an evaluation takes so little that compiling counts
+GROWTH = 1.25  # of what the lists of so few atoms need, where they have to grow
 STEP = 4  # from one of these steps to the next
 
 

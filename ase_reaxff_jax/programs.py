@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax import bond_orders
 from ase_reaxff_jax.bond_orders import bond_reach, order_bound
+from ase_reaxff_jax.capacity import FEW_ATOMS
 from ase_reaxff_jax.charges import approximate_inverse as charges
 from ase_reaxff_jax.charges.equilibrium import Solution
 from ase_reaxff_jax.compilation import compiled, quickly
@@ -20,8 +21,6 @@ from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Bonds, Topology
-
-SMALL = 256  # atoms: up to here an evaluation takes so little that compiling counts
 
 
 class Derivatives(eqx.Module):
@@ -138,7 +137,7 @@ def evaluate(
     parameters, system: System, neighbors, topology, guess, *, options: Options
 ) -> Derivatives:
     """`derivatives`, compiled; of small systems soon, of large ones to run fast."""
-    small = len(system.mask) <= SMALL
+    small = len(system.mask) <= FEW_ATOMS
     program = evaluate_small if small else evaluate_large
     return program(parameters, system, neighbors, topology, guess, options=options)
 

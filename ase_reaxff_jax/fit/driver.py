@@ -137,11 +137,12 @@ def fit(
         arguments=arguments,
     )
     objectives = task.objectives()
-    folder = None if out is None else Path(out)
-    if folder is not None:
+    folder, record, own = None, None, {}
+    if out is not None:
+        folder = Path(out)
         claim(folder, resume=resume)
-    own = identity(task, at_once > 1)
-    record = None if folder is None else Record(folder, own, resume=resume)
+        own = identity(task, at_once > 1)
+        record = Record(folder, own, resume=resume)
     found = _found(task, objectives, folder, record, own, at_once, progress)
     result = result_of(objectives[0], found, validation, arguments)
     if folder is not None:

@@ -134,20 +134,16 @@ class _OneByOne(Simulation):
 
         Else their lists would grow, and be compiled for, time and again.
         """
+        cells = np.asarray(jax.device_get(self.state.cell))
         small = []
-        for k, (system, volume) in enumerate(
-            zip(self.systems(), self._volumes(), strict=True)
-        ):
-            if volume > 0 and abs(np.linalg.det(system.cell)) < LEAST_VOLUME * volume:
+        for k, (atoms, cell) in enumerate(zip(self.structures, cells, strict=True)):
+            least = LEAST_VOLUME * atoms.cell.volume if atoms.pbc.all() else 0.0
+            if abs(np.linalg.det(cell)) < least:
                 self.reasons[k] = self.reasons[k] or COLLAPSED
                 small.append(k)
         if small:
             self._hold(small, self.state)
         super()._renew(reason)
-
-    def _volumes(self) -> list[float]:
-        """At the start; 0 where not all axes are periodic, Å^3."""
-        return [a.get_volume() if a.pbc.all() else 0.0 for a in self.structures]
 
     def _failed(self, previous: State) -> None:
         new = []
