@@ -22,7 +22,7 @@ from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.terms.angle import angle_energy
+from ase_reaxff_jax.terms.angle import AngleEnergies, angle_energy, angle_sum
 from ase_reaxff_jax.terms.bond import bond_energy
 from ase_reaxff_jax.terms.hydrogen_bond import (
     hydrogen_bond_energy,
@@ -30,7 +30,11 @@ from ase_reaxff_jax.terms.hydrogen_bond import (
 )
 from ase_reaxff_jax.terms.lone_pair import c2_energy, lone_pair_energy
 from ase_reaxff_jax.terms.over_under import over_under_energy
-from ase_reaxff_jax.terms.torsion import torsion_energy
+from ase_reaxff_jax.terms.torsion import (
+    TorsionEnergies,
+    torsion_energy,
+    torsion_sum,
+)
 from ase_reaxff_jax.topology import Bonds, Topology
 
 
@@ -41,11 +45,11 @@ class Bonded(eqx.Module):
     c2: Float[Array, " bonds"]
     lone_pair: Float[Array, " atoms"]
     over_under: Float[Array, " atoms"]
-    angle: Float[Array, " angles"]
-    penalty: Float[Array, " angles"]
-    angle_conjugation: Float[Array, " angles"]
-    torsion: Float[Array, " torsions"]
-    torsion_conjugation: Float[Array, " torsions"]
+    angle: Float[Array, "*angles"]  # or all three of the angles, summed
+    penalty: Float[Array, "*angles"]
+    angle_conjugation: Float[Array, "*angles"]
+    torsion: Float[Array, "*torsions"]  # or both, summed
+    torsion_conjugation: Float[Array, "*torsions"]
     hydrogen_bond: Float[Array, "..."]  # (donors, acceptors), or their sum
 
     def total(self) -> Float[Array, ""]:
@@ -64,8 +68,8 @@ def bonded(
 ) -> tuple[Bonded, BondOrders]:
     """Everything that follows from bond orders.
 
-    `summed` asks for the sum of the hydrogen bonds instead of their energies, of which
-    derivatives are quicker.
+    `summed` asks for the sums of angles, torsions and hydrogen bonds instead of the
+    energies of each, of which derivatives are quicker.
     """
     images = image_positions(system.positions, system.cell, neighbors)
     source = jnp.asarray(neighbors.source)
@@ -80,12 +84,11 @@ def bonded(
         c2 = c2_energy(general, carbon=options.carbon, species=species, **through)
     lone_pair = lone_pair_energy(p.atom, species=species, around=around)
     over_under = over_under_energy(p.atom, p.bond, general, species=species, **through)
-    angle = angle_energy(
-        p.angle, p.atom, general,
-        species=species, angles=topology.angles, vectors=vectors, **through,
-    )  # fmt: skip
-    torsion = torsion_energy(
-        p.torsion, general, torsions=topology.torsions, vectors=vectors, **through
+    angle = _angles(
+        summed, p, species=species, angles=topology.angles, vectors=vectors, **through
+    )
+    torsion = _torsions(
+        summed, p, torsions=topology.torsions, vectors=vectors, **through
     )
     of_hydrogen_bonds = hydrogen_bond_sum if summed else hydrogen_bond_energy
     hydrogen_bond = of_hydrogen_bonds(
@@ -105,6 +108,21 @@ def bonded(
         torsion_conjugation=torsion.conjugation,
         hydrogen_bond=hydrogen_bond,
     ), orders
+
+
+def _angles(summed: bool, p: Parameters, **structure) -> AngleEnergies:
+    if not summed:
+        return angle_energy(p.angle, p.atom, p.general, **structure)
+    total = angle_sum(p.angle, p.atom, p.general, **structure)
+    none = jnp.zeros_like(total)
+    return AngleEnergies(total, none, none)
+
+
+def _torsions(summed: bool, p: Parameters, **structure) -> TorsionEnergies:
+    if not summed:
+        return torsion_energy(p.torsion, p.general, **structure)
+    total = torsion_sum(p.torsion, p.general, **structure)
+    return TorsionEnergies(total, jnp.zeros_like(total))
 
 
 def connected(

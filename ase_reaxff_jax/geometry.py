@@ -1,11 +1,15 @@
 """Lengths and directions of bonds, and the angles between them."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.topology import Bonds
+
+Components = Sequence[Float[Array, " n"]]  # x, y and z of vectors, apart
 
 
 class BondVectors(eqx.Module):
@@ -18,35 +22,40 @@ class BondVectors(eqx.Module):
         """Unit vectors along directed bonds."""
         return jnp.concatenate([self.unit, -self.unit])[index]
 
-    def angle(
-        self, first: Int[Array, " n"], second: Int[Array, " n"]
-    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """Cosine and squared sine between directed bonds of the same origin."""
-        a, b = self.directed(first), self.directed(second)
-        normal = jnp.cross(a, b)
-        return jnp.sum(a * b, axis=-1), jnp.sum(normal * normal, axis=-1)
+    @property
+    def both_ways(self) -> list[Float[Array, " directed"]]:
+        """x, y and z of the unit vectors along all directed bonds."""
+        return [jnp.concatenate([u, -u]) for u in self.unit.T]
 
-    def dihedral(
-        self,
-        first: Int[Array, " n"],
-        centre: Int[Array, " n"],
-        last: Int[Array, " n"],
-        mask: Bool[Array, " n"],
-    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """Of i-j-k-l: sin(ijk) sin(jkl), and the cosine between the two planes.
 
-        `first` is the directed bond j to i, `centre` the bond j to k, `last` the
-        directed bond k to l. Both are 0 where `mask` is False, and where three of the
-        atoms lie on a line as far as rounding lets one see.
-        """
-        middle = self.unit[centre]
-        normal_1 = jnp.cross(middle, self.directed(first))
-        normal_2 = jnp.cross(middle, self.directed(last))
-        squares = jnp.sum(normal_1**2, axis=-1) * jnp.sum(normal_2**2, axis=-1)
-        seen = mask & (squares > safe.straight_below(squares.dtype))
-        sines = jnp.sqrt(jnp.where(seen, squares, 1.0))
-        cosine = jnp.sum(normal_1 * normal_2, axis=-1) / sines
-        return jnp.where(seen, sines, 0.0), jnp.where(seen, cosine, 0.0)
+def dihedral(
+    first: Components, centre: Components, last: Components, mask: Bool[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Of i-j-k-l: sin(ijk) sin(jkl), and the cosine between the two planes.
+
+    From unit vectors j to i, j to k, and k to l. Both are 0 where `mask` is False, and
+    where three of the atoms lie on a line as far as rounding lets one see.
+    """
+    normal_1, normal_2 = cross(centre, first), cross(centre, last)
+    squares = dot(normal_1, normal_1) * dot(normal_2, normal_2)
+    seen = mask & (squares > safe.straight_below(squares.dtype))
+    sines = jnp.sqrt(jnp.where(seen, squares, 1.0))
+    cosine = dot(normal_1, normal_2) / sines
+    return jnp.where(seen, sines, 0.0), jnp.where(seen, cosine, 0.0)
+
+
+def dot(a: Components, b: Components) -> Float[Array, " n"]:
+    """Scalar products."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Components, b: Components) -> Components:
+    """Vector products."""
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )
 
 
 def bond_vectors(images: Float[Array, "images 3"], bonds: Bonds) -> BondVectors:

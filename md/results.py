@@ -23,7 +23,9 @@ class RunResult:
     total_energy: Float[np.ndarray, " rows"]
     potential_energy: Float[np.ndarray, " rows"]
     kinetic_energy: Float[np.ndarray, " rows"]
-    conserved_energy: Float[np.ndarray, " rows"]  # NaN where the ensemble has none
+    # Less what thermostat and barostat have given; for Nose-Hoover and MTK with their
+    # own energy, which is constant where temperature and pressure are.
+    conserved_energy: Float[np.ndarray, " rows"]
     temperature_K: Float[np.ndarray, " rows"]
     pressure_GPa: Float[np.ndarray, " rows"]  # NaN unless periodic along three axes
     volume_A3: Float[np.ndarray, " rows"]  # NaN likewise

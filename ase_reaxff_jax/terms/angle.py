@@ -11,14 +11,18 @@ its minimum, at theta_0; where |p_val1| <= 0.001 the row has none of the three t
 Source: Chenoweth et al., J. Phys. Chem. A 112, 1040 (2008), SI, equations 13 to 15.
 """
 
+from typing import NamedTuple
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.bond_orders import BondOrders
 from ase_reaxff_jax.coordination import Coordination
-from ase_reaxff_jax.geometry import BondVectors
+from ase_reaxff_jax.geometry import BondVectors, cross, dot
+from ase_reaxff_jax.listed_sum import listed_sum, taken
 from ase_reaxff_jax.mixing import AngleParameters, AtomParameters, GeneralParameters
 from ase_reaxff_jax.topology import Angles, Bonds
 from ase_reaxff_jax.units import (
@@ -32,15 +36,68 @@ from ase_reaxff_jax.units import (
 class AngleEnergies(eqx.Module):
     """The three energies of each angle, kcal/mol; 0 on padding."""
 
-    angle: Float[Array, " angles"]
-    penalty: Float[Array, " angles"]
-    conjugation: Float[Array, " angles"]
+    angle: Float[Array, "*angles"]
+    penalty: Float[Array, "*angles"]
+    conjugation: Float[Array, "*angles"]
 
 
 def angle_energy(
     angle: AngleParameters,
     atom: AtomParameters,
     general: GeneralParameters,
+    **structure,
+) -> AngleEnergies:
+    """Energies of each angle at its present geometry and bond orders.
+
+    The structure is given as `species`, `bonds`, `angles`, and of the bonds and atoms
+    `vectors`, `orders` and `around`.
+    """
+    parameters = angle, atom, general
+    tables, rows, entries = _arguments(parameters, **structure)
+    return _energies(parameters, taken(tables, rows), entries)
+
+
+def angle_sum(
+    angle: AngleParameters,
+    atom: AtomParameters,
+    general: GeneralParameters,
+    **structure,
+) -> Float[Array, ""]:
+    """Sum of all that `angle_energy` gives, kcal/mol."""
+    parameters = angle, atom, general
+    return listed_sum(_total, parameters, *_arguments(parameters, **structure))
+
+
+class _Arm(NamedTuple):
+    """A directed bond, seen from where it begins."""
+
+    x: Float[Array, " n"]
+    y: Float[Array, " n"]
+    z: Float[Array, " n"]
+    order: Float[Array, " n"]
+    sum: Float[Array, " n"]  # S of the atom at its end
+
+
+class _Centre(NamedTuple):
+    """What the angles at an atom have in common."""
+
+    delta_boc: Float[Array, " n"]
+    opening: Float[Array, " n"]  # share of theta_00 that theta_0 is short of straight
+    rise: Float[Array, " n"]  # exp(p_val6 Delta_boc)
+    f9: Float[Array, " n"]
+    valence: Float[Array, " n"]  # 1 + exp(p_coa2 Delta_val)
+
+
+class _Entries(NamedTuple):
+    """What else an angle has."""
+
+    row: Int[Array, " n"]
+    kind: Int[Array, " n"]  # species of the centre
+    mask: Bool[Array, " n"]
+
+
+def _arguments(
+    parameters,
     *,
     species: Int[Array, " atoms"],
     bonds: Bonds,
@@ -48,54 +105,68 @@ def angle_energy(
     vectors: BondVectors,
     orders: BondOrders,
     around: Coordination,
-) -> AngleEnergies:
-    """Energies of each angle at its present geometry and bond orders."""
-    first, second = bonds.undirected(angles.first), bonds.undirected(angles.second)
-    order_1, order_2 = orders.total[first], orders.total[second]
-    a_1, a_2 = order_1 - BODY_ORDER, order_2 - BODY_ORDER
-    p_val1 = angle.p_val1[angles.row]
+):
+    """Tables of bonds and atoms, where angles stand in them, and the entries."""
+    _, atom, general = parameters
+    ends = jnp.concatenate([bonds.j_atom, bonds.i])
+    arms = _Arm(*vectors.both_ways, jnp.tile(orders.total, 2), around.order[ends])
+    fall = safe.exp(-general.p_pen3 * around.delta)
+    sbo2 = _sbo2_of(atom, general, species, bonds, orders, around)
+    centres = _Centre(
+        delta_boc=around.delta_boc,
+        opening=1.0 - jnp.exp(-general.p_val10 * (2.0 - sbo2)),
+        rise=safe.exp(general.p_val6 * around.delta_boc),
+        f9=(2.0 + fall) / (1.0 + fall + safe.exp(general.p_pen4 * around.delta)),
+        valence=1.0 + safe.exp(general.p_coa2 * around.delta_val),
+    )
+    rows = angles.first, angles.second, angles.centre
+    entries = _Entries(angles.row, species[angles.centre], angles.mask)
+    return (arms, arms, centres), rows, entries
+
+
+def _total(parameters, taken, entries: _Entries) -> Float[Array, " angles"]:
+    each = _energies(parameters, taken, entries)
+    return each.angle + each.penalty + each.conjugation
+
+
+def _energies(parameters, taken, entries: _Entries) -> AngleEnergies:
+    angle, atom, general = parameters
+    first, second, at = taken
+    row = jax.tree.map(lambda x: x[entries.row], angle)
+    p_val3, p_val5 = atom.p_val3[entries.kind], atom.p_val5[entries.kind]
+    a_1, a_2 = first.order - BODY_ORDER, second.order - BODY_ORDER
     counts = (
-        angles.mask
+        entries.mask
         & (a_1 > 0)
         & (a_2 > 0)
-        & (order_1 * order_2 > ANGLE_ORDER_PRODUCT)
-        & (abs(p_val1) > NO_CORRECTION)
+        & (first.order * second.order > ANGLE_ORDER_PRODUCT)
+        & (abs(row.p_val1) > NO_CORRECTION)
     )
     a_1, a_2 = jnp.where(counts, a_1, 1.0), jnp.where(counts, a_2, 1.0)
 
-    centre = angles.centre
-    ends = bonds.end(angles.first), bonds.end(angles.second)
-    theta_00 = angle.theta_00[angles.row]
-    bend = _bending(angle, general, angles, vectors, theta_00, _sbo2_of(
-        atom, general, species, bonds, orders, around)[centre])  # fmt: skip
-    f8 = _f8(general, atom.p_val5[species[centre]], angle.p_val7[angles.row],
-             around.delta_boc[centre])  # fmt: skip
-    p_val3, p_val4 = atom.p_val3[species[centre]], angle.p_val4[angles.row]
-    f7 = _f7(p_val3, p_val4, a_1) * _f7(p_val3, p_val4, a_2)
+    f7 = _f7(p_val3, row.p_val4, a_1) * _f7(p_val3, row.p_val4, a_2)
+    fall = safe.exp(-row.p_val7 * at.delta_boc)
+    f8 = p_val5 - (p_val5 - 1.0) * (2.0 + at.rise) / (1.0 + at.rise + fall)
     values = AngleEnergies(
-        angle=f7 * f8 * bend,
-        penalty=angle.p_pen1[angles.row] * _penalty(general, around, centre, a_1, a_2),
-        conjugation=angle.p_coa1[angles.row]
-        * _conjugation(general, around, centre, ends, a_1, a_2),
+        angle=f7 * f8 * _bending(row, at.opening, first, second),
+        penalty=row.p_pen1 * at.f9 * _doubly(general, a_1, a_2),
+        conjugation=row.p_coa1
+        * _conjugated(general, first.sum - a_1, second.sum - a_2, a_1, a_2)
+        / at.valence,
     )
-    return AngleEnergies(
-        angle=jnp.where(counts, values.angle, 0.0),
-        penalty=jnp.where(counts, values.penalty, 0.0),
-        conjugation=jnp.where(counts, values.conjugation, 0.0),
-    )
+    return jax.tree.map(lambda x: jnp.where(counts, x, 0.0), values)
 
 
-def _bending(angle, general, angles, vectors, theta_00, sbo2):
+def _bending(row: AngleParameters, opening, first: _Arm, second: _Arm):
     """p_val1 {1 - exp[-p_val2 (theta_0 - theta)^2]}, or its negative form."""
-    cosine, sine_squared = vectors.angle(angles.first, angles.second)
-    deviation, deviation_squared = safe.from_straight(cosine, sine_squared)
-    opening = theta_00 * (1.0 - jnp.exp(-general.p_val10 * (2.0 - sbo2)))
-    # theta_0 = 180 degrees - opening; theta = pi - deviation.
-    shift = DEGREE * (180.0 - opening) - jnp.pi
+    ways = first[:3], second[:3]
+    normal = cross(*ways)
+    deviation, deviation_squared = safe.from_straight(dot(*ways), dot(normal, normal))
+    # theta_0 = 180 degrees - opening theta_00; theta = pi - deviation.
+    shift = DEGREE * (180.0 - row.theta_00 * opening) - jnp.pi
     square = shift * shift + 2.0 * shift * deviation + deviation_squared
-    p_val1 = angle.p_val1[angles.row]
-    well = jnp.exp(-angle.p_val2[angles.row] * square)
-    return jnp.where(p_val1 >= 0, p_val1 * (1.0 - well), -p_val1 * well)
+    well = jnp.exp(-row.p_val2 * square)
+    return jnp.where(row.p_val1 >= 0, row.p_val1 * (1.0 - well), -row.p_val1 * well)
 
 
 def _sbo2_of(atom, general, species, bonds, orders, around) -> Float[Array, " atoms"]:
@@ -114,21 +185,12 @@ def _f7(p_val3, p_val4, a):
     return 1.0 - jnp.exp(-p_val3 * safe.power(a, p_val4))
 
 
-def _f8(general, p_val5, p_val7, delta_boc):
-    rise = safe.exp(general.p_val6 * delta_boc)
-    fall = safe.exp(-p_val7 * delta_boc)
-    return p_val5 - (p_val5 - 1.0) * (2.0 + rise) / (1.0 + rise + fall)
+def _doubly(general, a_1, a_2):
+    return jnp.exp(-general.p_pen2 * ((a_1 - 2.0) ** 2 + (a_2 - 2.0) ** 2))
 
 
-def _penalty(general, around, centre, a_1, a_2):
-    delta = around.delta[centre]
-    fall = safe.exp(-general.p_pen3 * delta)
-    f9 = (2.0 + fall) / (1.0 + fall + safe.exp(general.p_pen4 * delta))
-    return f9 * jnp.exp(-general.p_pen2 * ((a_1 - 2.0) ** 2 + (a_2 - 2.0) ** 2))
-
-
-def _conjugation(general, around, centre, ends, a_1, a_2):
-    rest = (around.order[ends[0]] - a_1) ** 2 + (around.order[ends[1]] - a_2) ** 2
+def _conjugated(general, rest_1, rest_2, a_1, a_2):
     aromatic = (a_1 - 1.5) ** 2 + (a_2 - 1.5) ** 2
-    valence = 1.0 + safe.exp(general.p_coa2 * around.delta_val[centre])
-    return jnp.exp(-general.p_coa3 * rest - general.p_coa4 * aromatic) / valence
+    return jnp.exp(
+        -general.p_coa3 * (rest_1**2 + rest_2**2) - general.p_coa4 * aromatic
+    )

@@ -55,18 +55,19 @@ class CellRescaling:
 
     def applied(
         self, moved: State, last: State, particles: Particles, now: Now
-    ) -> State:
-        """`moved` and its cell deformed, by the pressure at the `last` step."""
+    ) -> tuple[State, Float[Array, "3 3"]]:
+        """`moved` deformed by the pressure of the `last` step, and the strain."""
         strain = projected(self._strain(last, particles, now), self.shape)
         deformation = exponential(strain)
         velocities = moved.velocities
         if self.stochastic:
             velocities = velocities @ exponential(-strain)
-        return eqx.tree_at(
+        deformed = eqx.tree_at(
             lambda s: (s.positions, s.cell, s.velocities),
             moved,
             (moved.positions @ deformation, moved.cell @ deformation, velocities),
         )
+        return deformed, strain
 
     def _strain(self, last: State, particles: Particles, now: Now):
         volume, unit = volume_of(last.cell), jnp.eye(3, dtype=last.cell.dtype)

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.md.integrators.cell_rescaling import CellRescaling
 from ase_reaxff_jax.md.integrators.verlet import (
     Verlet,
@@ -16,39 +19,60 @@ from ase_reaxff_jax.md.integrators.verlet import (
 from ase_reaxff_jax.md.state import Now, Particles, State
 
 
+class Received(eqx.Module):
+    """What thermostat and barostat have given to the system so far."""
+
+    energy: Float[AnyArray, ""]  # eV
+    strain: Float[AnyArray, "3 3"]  # of the barostat in the last step
+
+
 @dataclass(frozen=True)
 class _Rescaling(Verlet):
-    """Velocity Verlet, then a factor on all velocities. `bath`: heat received, eV."""
+    """Velocity Verlet, then a factor on all velocities.
+
+    The total energy less what `bath` has received is conserved as well as the steps
+    are short. The barostat's work on the potential energy is -tr(virial strain), with
+    the mean of the virials before and after the step.
+    """
 
     barostat: CellRescaling | None = None
 
-    def bath(self, dtype) -> Float[Array, ""]:
-        return jnp.zeros((), dtype)
+    def bath(self, dtype) -> Received:
+        """Nothing so far."""
+        return Received(np.zeros((), dtype), np.zeros((3, 3), dtype))
 
     def before(self, state: State, particles: Particles, now: Now) -> State:
+        """Up to the new positions, in the new cell."""
         moved = super().before(state, particles, now)
         if self.barostat is None:
             return moved
-        return self.barostat.applied(moved, state, particles, now)
+        deformed, strain = self.barostat.applied(moved, state, particles, now)
+        work = particles.kinetic_energy(deformed.velocities)
+        work -= particles.kinetic_energy(moved.velocities)
+        work -= 0.5 * jnp.sum(state.virial * strain)
+        return with_bath(deformed, Received(state.bath.energy + work, strain))
 
     def after(self, state: State, particles: Particles, now: Now) -> State:
+        """The rest of the step, and the thermostat."""
         state = kick(state, particles, 0.5 * now.timestep)
         thermal = particles.thermal_energy(state.velocities)
         wanted = self._thermal_energy(thermal, particles, now)
         factor = jnp.sqrt(wanted / jnp.where(thermal > 0, thermal, 1.0))
         factor = jnp.where(thermal > 0, factor, 1.0)  # atoms at rest stay so
-        heat = (factor**2 - 1.0) * particles.kinetic_energy(state.velocities)
+        given = (factor**2 - 1.0) * particles.kinetic_energy(state.velocities)
+        given -= 0.5 * jnp.sum(state.virial * state.bath.strain)
         state = with_velocities(state, factor * state.velocities)
-        return with_bath(state, state.bath + heat)
-
-    def _thermal_energy(self, thermal, particles: Particles, now: Now):
-        raise NotImplementedError
+        received = Received(state.bath.energy + given, state.bath.strain)
+        return with_bath(state, received)
 
     def bath_energy(
         self, state: State, particles: Particles, now: Now
     ) -> Float[Array, ""]:
-        """Minus the heat received; not known with a barostat, which works too."""
-        return -state.bath if self.barostat is None else jnp.nan * state.bath
+        """Minus what has been received."""
+        return -state.bath.energy
+
+    def _thermal_energy(self, thermal, particles: Particles, now: Now):
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

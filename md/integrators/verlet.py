@@ -73,5 +73,5 @@ class Verlet:
     def bath_energy(
         self, state: State, particles: Particles, now: Now
     ) -> Float[Array, ""]:
-        """What makes the total energy a conserved quantity, eV; NaN: nothing does."""
+        """What makes the total energy a conserved quantity, eV."""
         return jnp.zeros_like(state.result.energy)
