@@ -24,7 +24,8 @@ from ase_reaxff_jax.units import (
     NO_CORRECTION,
 )
 
-GROWTH = 16.0  # of likely orders over present ones: what 0.3 Å make of a weak bond
+CLOSER = 0.1  # Å, by which bonds are likely to shorten while lists are in use
+GROWTH = 2.0  # of their orders besides, as other bonds of their atoms become weaker
 WHATEVER = 1e9  # of f1, where there is no bound to it
 
 
@@ -157,15 +158,6 @@ def order_bound(
     return jnp.where(bonded, jnp.maximum(raw.total, 1e-12) * largest, 0.0)
 
 
-def likely_orders(order: Float[Array, " bonds"]) -> Float[Array, " bonds"]:
-    """What bonds of these orders are not likely to exceed soon.
-
-    Where atoms have many neighbours, those keep the weaker bonds far below the bound of
-    `order_bound`, which holds for every way that the atoms could move.
-    """
-    return jnp.maximum(GROWTH * order, BODY_ORDER)
-
-
 def order_limits(
     bond: BondParameters,
     atom: AtomParameters,
@@ -175,12 +167,26 @@ def order_limits(
     bonds: Bonds,
     r: Float[Array, " bonds"],
     skin: Float[Array, ""] | float,
+    closer: float | None = None,
 ) -> tuple[Float[Array, " bonds"], Float[Array, " bonds"]]:
-    """`order_bound` of each bond, and `likely_orders` within it."""
+    """`order_bound` of each bond, and within it what it is not likely to exceed soon.
+
+    Where atoms have many neighbours, those keep the weaker bonds far below the bound,
+    which holds for every way that the atoms could move. Likely are distances shorter by
+    `closer`, Å, and corrections of the order that change little; None: `CLOSER`.
+    """
     pair = species[bonds.i], species[bonds.j_atom]
     bound = order_bound(bond, general, pair, r, bonds.mask, skin=skin)
     orders = bond_orders(bond, atom, general, species=species, bonds=bonds, r=r)
-    return bound, jnp.minimum(bound, likely_orders(orders.total))
+    closer = CLOSER if closer is None else closer
+
+    def raw(r):
+        found = uncorrected(bond, general, pair, r, bonds.mask)
+        return found.total + general.bo_cut  # which is what no bond has
+
+    growth = GROWTH * raw(jnp.maximum(r - closer, 0.1 * r)) / raw(r)
+    likely = jnp.maximum(growth * orders.total, BODY_ORDER)
+    return bound, jnp.minimum(bound, likely)
 
 
 def bond_reach(

@@ -1,7 +1,5 @@
 """Lengths and directions of bonds, and the angles between them."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -9,7 +7,8 @@ from jaxtyping import Array, Bool, Float, Int
 from ase_reaxff_jax import safe
 from ase_reaxff_jax.topology import Bonds
 
-Components = Sequence[Float[Array, " n"]]  # x, y and z of vectors, apart
+Component = Float[Array, " n"]
+Components = tuple[Component, Component, Component]  # x, y and z of vectors
 
 
 class BondVectors(eqx.Module):
@@ -23,9 +22,15 @@ class BondVectors(eqx.Module):
         return jnp.concatenate([self.unit, -self.unit])[index]
 
     @property
-    def both_ways(self) -> list[Float[Array, " directed"]]:
-        """x, y and z of the unit vectors along all directed bonds."""
-        return [jnp.concatenate([u, -u]) for u in self.unit.T]
+    def components(self) -> Components:
+        """x, y and z of the unit vectors."""
+        return self.unit[:, 0], self.unit[:, 1], self.unit[:, 2]
+
+    @property
+    def both_ways(self) -> Components:
+        """The same along all directed bonds."""
+        x, y, z = (jnp.concatenate([u, -u]) for u in self.components)
+        return x, y, z
 
 
 def dihedral(

@@ -17,6 +17,7 @@ def narrow(monkeypatch):
     made = []
     plain = programs.order_limits.__wrapped__
     limits = jax.jit(lambda *arguments: plain(*arguments))
+    monkeypatch.setattr(bond_orders, "CLOSER", 0.0)
     monkeypatch.setattr(bond_orders, "GROWTH", 1.0001)
 
     def order_limits(*arguments):

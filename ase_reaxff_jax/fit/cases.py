@@ -27,6 +27,7 @@ from ase_reaxff_jax.topology import Bonds, Topology
 from ase_reaxff_jax.units import FAR_AWAY
 
 COARSE = 0.25  # Å; the reach of bonds is a multiple of it
+CLOSER = 0.2  # Å: for orders that grow with the parameters, not as atoms move
 
 
 @quickly()
@@ -34,8 +35,9 @@ def _limits(parameters: Parameters, species, bonds: Bonds, r, *, skin):
     """Bounds of the orders of all pairs, and likely orders within them."""
     p = parameters
     return order_limits(
-        p.bond, p.atom, p.general, species=species, bonds=bonds, r=r, skin=skin
-    )
+        p.bond, p.atom, p.general, species=species, bonds=bonds, r=r, skin=skin,
+        closer=CLOSER,
+    )  # fmt: skip
 
 
 class Listed(NamedTuple):

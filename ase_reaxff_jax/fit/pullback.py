@@ -55,6 +55,9 @@ class Pullback:
 
     def __init__(self, sample: Sample, layout: Layout, selection: Selection):
         self.sample, self.layout, self.selection = sample, layout, selection
+        # Of the last rows, which at the geometries of the data are always the same.
+        self._asked: tuple[scipy.sparse.csr_array, list[Need]] | None = None
+        self._packed: tuple[Sequence[Need], list[_Call]] = ((), [])
 
     def needs(self, rows: scipy.sparse.csr_array) -> list[Need]:
         """The sums that rows need of each structure, beside its energy.
@@ -62,7 +65,11 @@ class Pullback:
         Args:
             rows: Derivatives of items by the vector of observables.
         """
-        columns = rows.tocsc()
+        if self._asked is None or not _same(self._asked[0], rows):
+            self._asked = rows, self._needs(rows.tocsc())
+        return self._asked[1]
+
+    def _needs(self, columns: scipy.sparse.csc_array) -> list[Need]:
         needs = []
         for k in range(len(self.layout.counts)):
             parts = {n: columns[:, self.layout.part(n, k)] for n in BY_STRUCTURE}
@@ -87,12 +94,14 @@ class Pullback:
     ) -> dict[int, Pulled]:
         """Derivatives of the sums, by structure."""
         engine = self.sample.engine(force_field)
+        if needs is not self._packed[0]:
+            calls = [self._calls(cluster, needs) for cluster in self.sample.clusters]
+            self._packed = needs, [call for some in calls for call in some]
         found: dict[int, list[tuple]] = {need.structure: [] for need in needs}
-        for cluster in self.sample.clusters:
-            for call in self._calls(cluster, needs):
-                answer = self._answer(engine, call)
-                for k, (need, _) in enumerate(call.sums):
-                    found[need.structure].append(tuple(x[k] for x in answer))
+        for call in self._packed[1]:
+            answer = self._answer(engine, call)
+            for k, structure in enumerate(call.structures):
+                found[structure].append(tuple(x[k] for x in answer))
         return {need.structure: self._together(need, found) for need in needs}
 
     def _calls(self, cluster: Cluster, needs: Sequence[Need]) -> list["_Call"]:
@@ -107,23 +116,25 @@ class Pullback:
             (need, slice(n, n + width))
             for need in own for n in range(0, len(need.items), width)
         ]  # fmt: skip
-        return [
-            _Call(cluster, sums[first : first + size], size, width, charges)
-            for first in range(0, len(sums), size)
-        ]
+        calls = []
+        for first in range(0, len(sums), size):
+            some = sums[first : first + size]
+            weights = [
+                _of_sums(need.weights, part, width, cluster.atoms)
+                for need, part in some
+            ]
+            weights += [jax.tree.map(np.zeros_like, weights[0])] * (size - len(some))
+            together = jax.tree.map(lambda *x: np.stack(x), *weights)
+            structures = [need.structure for need, _ in some]
+            calls.append(_Call(cluster, structures, size, together, charges))
+        return calls
 
     def _answer(self, engine: Engine, call: "_Call") -> tuple:
-        cluster, sums = call.cluster, call.sums
-        weights = [
-            _of_sums(need.weights, some, call.width, cluster.atoms)
-            for need, some in sums
-        ]
-        spare = [jax.tree.map(np.zeros_like, weights[0])] * (call.size - len(sums))
+        cluster = call.cluster
         with scope("float64"):
             slopes, *places = jax.device_get(pulled_back(
                 engine.force_field,
-                self.sample.some(cluster, [n.structure for n, _ in sums], call.size),
-                jax.tree.map(lambda *x: np.stack(x), *weights, *spare),
+                self.sample.some(cluster, call.structures, call.size), call.weights,
                 options=self.sample.options(cluster, engine), charges=call.charges,
             ))  # fmt: skip
         return self.selection.gathered(slopes), *places
@@ -142,10 +153,17 @@ class _Call(NamedTuple):
     """One call of the compiled program."""
 
     cluster: Cluster
-    sums: list[tuple[Need, slice]]  # some sums of a structure each
-    size: int  # structures, with those that only fill up
-    width: int  # sums of each
+    structures: list[int]  # which may repeat, for some sums each
+    size: int  # of the call, with what only fills it up
+    weights: Observables  # (size, sums, ...)
     charges: bool
+
+
+def _same(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> bool:
+    return one.shape == other.shape and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("indptr", "indices", "data")
+    )
 
 
 def _of_sums(weights: Observables, some: slice, sums: int, atoms: int) -> Observables:

@@ -34,7 +34,8 @@ SETTINGS = Settings(
     charge_method="stationary", dtype="float64", skin=0.3, bond_skin=0.3,
     neighbors="auto", missing_bonds="ignore", implementation="fused", device=None,
 )  # fmt: skip
-SPARE = 1.5  # room for what lists need when they grow: the next growth compiles again
+SPARE = 2.0  # room for what lists need when one has to grow, which is to compile anew
+GROWING = ("close", "angles", "torsions")  # those that do most, and so do all at once
 RENEWALS = 3  # of the lists for one set of numbers, at most
 
 
@@ -142,9 +143,10 @@ class Sample:
         own = [one.needed for one in listed(engine, systems)]
         needed, had = clusters.together(own), cluster.rooms[-1]
         room = {
-            n: clusters.room(n, int(SPARE * needed[n])) if needed[n] > k else k
+            n: max(k, clusters.room(n, int(SPARE * needed[n])))
+            if needed[n] > k or n in GROWING else k
             for n, k in had.items()
-        }
+        }  # fmt: skip
         grown = [f"{n} {had[n]} -> {k}" for n, k in room.items() if k > had[n]]
         LOG.info("lists of %d structures grow: %s", len(systems), ", ".join(grown))
         cluster.rooms.append(room)

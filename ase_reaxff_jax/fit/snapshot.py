@@ -18,8 +18,9 @@ def saved(objective: Objective) -> tuple[Arrays, dict]:
     """The lists of an objective, as arrays and plain data."""
     arrays: Arrays = {}
     for n, cluster in enumerate(objective.sample.clusters):
-        leaves = jax.tree.leaves(cluster.lists)
-        arrays |= {f"lists {n} {k}": np.asarray(x) for k, x in enumerate(leaves)}
+        # Their rooms are the same: stacked they are tens of arrays, not thousands.
+        leaves = zip(*map(jax.tree.leaves, cluster.lists), strict=True)
+        arrays |= {f"lists {n} {k}": np.stack(x) for k, x in enumerate(leaves)}
     relaxation = objective.relaxation
     plain = {
         "rooms": [[c.rooms, c.now] for c in objective.sample.clusters],
@@ -49,12 +50,20 @@ def restore(objective: Objective, arrays: Arrays, plain: dict) -> None:
 
 
 def _restore_lists(cluster: Cluster, arrays: Arrays, n: int) -> None:
-    leaves, form = jax.tree.flatten(cluster.lists)
-    found = [arrays.get(f"lists {n} {k}") for k in range(len(leaves))]
+    leaves, form = jax.tree.flatten(cluster.lists[0])
+    missing = np.zeros(0)
+    found = [arrays.get(f"lists {n} {k}", missing) for k in range(len(leaves))]
     for old, new in zip(leaves, found, strict=True):
-        if new is None or new.ndim != np.ndim(old):
+        if new.ndim != np.ndim(old) + 1 or len(new) != len(cluster.lists):
             raise CheckpointError("the interaction lists are those of another fit")
-    found = [new if isinstance(old, np.ndarray) else type(old)(new)
-             for old, new in zip(leaves, found, strict=True)]  # fmt: skip
-    cluster.lists = jax.tree.unflatten(form, found)
+    cluster.lists = [
+        jax.tree.unflatten(form, [_like(old, new[k]) for old, new in
+                                  zip(leaves, found, strict=True)])
+        for k in range(len(cluster.lists))
+    ]  # fmt: skip
     cluster.stack = None
+
+
+def _like(old, new):
+    """An entry of a stack, of the type that it had."""
+    return np.array(new) if isinstance(old, np.ndarray) else type(old)(new)

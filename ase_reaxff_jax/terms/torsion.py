@@ -98,7 +98,7 @@ def _arguments(
     s = around.delta_boc[bonds.i] + around.delta_boc[bonds.j_atom]
     fall = safe.exp(-general.p_tor3 * s)
     f11 = (2.0 + fall) / (1.0 + fall + safe.exp(general.p_tor4 * s))
-    central = _Central(*vectors.unit.T, orders.total, 2.0 - orders.pi - f11)
+    central = _Central(*vectors.components, orders.total, 2.0 - orders.pi - f11)
     outer = _Outer(*vectors.both_ways, jnp.tile(orders.total, 2))
     rows = torsions.first, torsions.centre, torsions.last
     return (outer, central, outer), rows, _Entries(torsions.row, torsions.mask)
