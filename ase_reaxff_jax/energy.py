@@ -84,11 +84,13 @@ def bonded(
         c2 = c2_energy(general, carbon=options.carbon, species=species, **through)
     lone_pair = lone_pair_energy(p.atom, species=species, around=around)
     over_under = over_under_energy(p.atom, p.bond, general, species=species, **through)
+    of_summed = options if summed else None
     angle = _angles(
-        summed, p, species=species, angles=topology.angles, vectors=vectors, **through
-    )
+        of_summed, p, species=species, angles=topology.angles, vectors=vectors,
+        **through,
+    )  # fmt: skip
     torsion = _torsions(
-        summed, p, torsions=topology.torsions, vectors=vectors, **through
+        of_summed, p, torsions=topology.torsions, vectors=vectors, **through
     )
     of_hydrogen_bonds = hydrogen_bond_sum if summed else hydrogen_bond_energy
     hydrogen_bond = of_hydrogen_bonds(
@@ -110,18 +112,22 @@ def bonded(
     ), orders
 
 
-def _angles(summed: bool, p: Parameters, **structure) -> AngleEnergies:
-    if not summed:
+def _angles(summed: Options | None, p: Parameters, **structure) -> AngleEnergies:
+    """Of each angle, or with the options of the sums their sum."""
+    if summed is None:
         return angle_energy(p.angle, p.atom, p.general, **structure)
-    total = angle_sum(p.angle, p.atom, p.general, **structure)
+    dtype = summed.pair_dtype
+    total = angle_sum(p.angle, p.atom, p.general, dtype=dtype, **structure)
     none = jnp.zeros_like(total)
     return AngleEnergies(total, none, none)
 
 
-def _torsions(summed: bool, p: Parameters, **structure) -> TorsionEnergies:
-    if not summed:
+def _torsions(summed: Options | None, p: Parameters, **structure) -> TorsionEnergies:
+    """Likewise."""
+    if summed is None:
         return torsion_energy(p.torsion, p.general, **structure)
-    total = torsion_sum(p.torsion, p.general, **structure)
+    dtype = summed.pair_dtype
+    total = torsion_sum(p.torsion, p.general, dtype=dtype, **structure)
     return TorsionEnergies(total, jnp.zeros_like(total))
 
 

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ase_reaxff_jax.pairs import sums_over_blocks
+from ase_reaxff_jax.pairs import of_type, sums_over_blocks
 from ase_reaxff_jax.tangents import change_along, concrete, moves
 
-AT_ONCE = 10_000
+AT_ONCE = 10_000  # entries, at most; twice and half as many take as long
 Rows = Int[Array, " entries"]
 
 
@@ -26,6 +26,7 @@ def listed_sum(
     tables: Sequence[Any],
     rows: Sequence[Rows],
     entries: Any,
+    dtype: str | None = None,
 ) -> Float[Array, ""]:
     """Sum of the energies of all entries of a list.
 
@@ -35,10 +36,12 @@ def listed_sum(
         tables: Records of arrays, of bonds or atoms, for each place of an entry.
         rows: Where each entry has its place in each table.
         entries: Arrays with whatever else belongs to an entry; no derivatives.
+        dtype: In which the energies of long lists are computed, where that is another
+            than that of the tables, and of the sums.
     """
     if len(rows[0]) <= AT_ONCE:
         return jnp.sum(energies(parameters, taken(tables, rows), entries))
-    return _sum(energies, parameters, tuple(tables), tuple(rows), entries)
+    return _sum(energies, dtype, parameters, tuple(tables), tuple(rows), entries)
 
 
 def taken(tables: Sequence[Any], rows: Sequence[Rows]) -> list[Any]:
@@ -49,15 +52,15 @@ def taken(tables: Sequence[Any], rows: Sequence[Rows]) -> list[Any]:
     ]
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _sum(energies, parameters, tables, rows, entries):
-    return _sum_and_slopes(energies, parameters, tables, rows, entries)[0]
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _sum(energies, dtype, parameters, tables, rows, entries):
+    return _sum_and_slopes(energies, dtype, parameters, tables, rows, entries)[0]
 
 
 @partial(_sum.defjvp, symbolic_zeros=True)
-def _sum_jvp(energies, primals, tangents):
+def _sum_jvp(energies, dtype, primals, tangents):
     parameters, tables, rows, entries = primals
-    value, slopes = _sum_and_slopes(energies, *primals)
+    value, slopes = _sum_and_slopes(energies, dtype, *primals)
 
     def of_parameters(parameters):
         return jnp.sum(energies(parameters, taken(tables, rows), entries))
@@ -73,14 +76,16 @@ def _sum_jvp(energies, primals, tangents):
     return value, change
 
 
-def _sum_and_slopes(energies, parameters, tables, rows, entries):
+def _sum_and_slopes(energies, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
+    parameters = of_type(parameters, dtype)
 
     def added(sums, block):
         rows, entries = block
 
         def total(*here):
-            return jnp.sum(energies(parameters, here, entries))
+            each = energies(parameters, of_type(here, dtype), entries)
+            return jnp.sum(each, dtype=sums[0].dtype)
 
         here = taken(tables, rows)
         value, pulls = jax.value_and_grad(total, argnums=range(len(here)))(*here)

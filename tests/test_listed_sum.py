@@ -81,3 +81,27 @@ def test_all_derivatives_are_those_of_the_terms(
     for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         if one.dtype == positions.dtype:  # not those by whole numbers
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("energies", "summed"),
+    [(of_angles, angle.angle_sum), (of_torsions, torsion.torsion_sum)],
+    ids=["angles", "torsions"],
+)
+def test_parts_in_single_precision_add_up_in_double(
+    energies, summed, in_parts, monkeypatch
+):
+    orders, positions = pieces.sample_orders(2), jnp.asarray(pieces.sample_positions(2))
+    around = pieces.coordination_record(orders.sum(axis=1))
+
+    def found(dtype):
+        def total(positions):
+            part = pieces.parameters(), orders, around, positions
+            return energies(monkeypatch, partial(summed, dtype=dtype), part)
+
+        return jax.jit(jax.value_and_grad(total))(positions)
+
+    for rounded, exact in zip(found("float32"), found(None), strict=True):
+        assert rounded.dtype == jnp.float64
+        scale = abs(exact).max()
+        assert 0 < abs(rounded - exact).max() < 1e-5 * scale

@@ -61,11 +61,13 @@ def angle_sum(
     angle: AngleParameters,
     atom: AtomParameters,
     general: GeneralParameters,
+    dtype: str | None = None,
     **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `angle_energy` gives, kcal/mol."""
+    """Sum of all that `angle_energy` gives, kcal/mol; of long lists in `dtype`."""
     parameters = angle, atom, general
-    return listed_sum(_total, parameters, *_arguments(parameters, **structure))
+    arguments = _arguments(parameters, **structure)
+    return listed_sum(_total, parameters, *arguments, dtype=dtype)
 
 
 class _Arm(NamedTuple):
@@ -105,7 +107,7 @@ def _arguments(
     vectors: BondVectors,
     orders: BondOrders,
     around: Coordination,
-):
+) -> tuple[tuple, tuple, _Entries]:
     """Tables of bonds and atoms, where angles stand in them, and the entries."""
     _, atom, general = parameters
     ends = jnp.concatenate([bonds.j_atom, bonds.i])

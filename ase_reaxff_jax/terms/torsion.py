@@ -51,11 +51,15 @@ def torsion_energy(
 
 
 def torsion_sum(
-    torsion: TorsionParameters, general: GeneralParameters, **structure
+    torsion: TorsionParameters,
+    general: GeneralParameters,
+    dtype: str | None = None,
+    **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `torsion_energy` gives, kcal/mol."""
+    """Sum of all that `torsion_energy` gives, kcal/mol; of long lists in `dtype`."""
     parameters = torsion, general
-    return listed_sum(_total, parameters, *_arguments(parameters, **structure))
+    arguments = _arguments(parameters, **structure)
+    return listed_sum(_total, parameters, *arguments, dtype=dtype)
 
 
 class _Outer(NamedTuple):
@@ -92,7 +96,7 @@ def _arguments(
     vectors: BondVectors,
     orders: BondOrders,
     around: Coordination,
-):
+) -> tuple[tuple, tuple, _Entries]:
     """Tables of bonds, where torsions stand in them, and the entries."""
     _, general = parameters
     s = around.delta_boc[bonds.i] + around.delta_boc[bonds.j_atom]
