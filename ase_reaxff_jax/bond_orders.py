@@ -182,7 +182,7 @@ def order_limits(
 
     def raw(r):
         found = uncorrected(bond, general, pair, r, bonds.mask)
-        return found.total + general.bo_cut  # which is what no bond has
+        return found.total + jnp.maximum(general.bo_cut, NEGLIGIBLE_ORDER)
 
     growth = GROWTH * raw(jnp.maximum(r - closer, 0.1 * r)) / raw(r)
     likely = jnp.maximum(growth * orders.total, BODY_ORDER)

@@ -53,8 +53,8 @@ class JaxReaxFF(Calculator):
             "stationary" is direct for these too, and takes charges that are no minimum
             of their energy, where the others raise an error.
         dtype: "float64"; "mixed", with single precision for each pair of the van der
-            Waals and Coulomb interactions and, where there are many, for each angle and
-            torsion, and double precision for their sums and all else (forces within
+            Waals and Coulomb interactions, of more than 256 atoms also for each angle
+            and torsion, and double precision for their sums and all else (forces within
             about 1e-4 eV/Å of those of "float64", steps of large structures in 0.7 to 1
             of the time); or "float32" for everything, which takes coordinates up to
             1000 Å.

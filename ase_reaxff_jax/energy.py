@@ -1,9 +1,10 @@
 """The energy: the table of contents of the force field.
 
 `terms` is the readable form, every interaction's energy by term. `total_energy` is the
-same sum in the form that is differentiated, with the non-bonded part in closed form.
-Both take `Parameters`, so that a caller decides whether the combination rules lie
-inside (fitting) or outside (dynamics) what is differentiated and repeated.
+same sum in the form that is differentiated, in which the long sums bring their first
+derivatives along. Both take `Parameters`, so that a caller decides whether the
+combination rules lie inside (fitting) or outside (dynamics) what is differentiated and
+repeated.
 """
 
 from typing import Any
@@ -84,14 +85,12 @@ def bonded(
         c2 = c2_energy(general, carbon=options.carbon, species=species, **through)
     lone_pair = lone_pair_energy(p.atom, species=species, around=around)
     over_under = over_under_energy(p.atom, p.bond, general, species=species, **through)
-    of_summed = options if summed else None
+    sums = options if summed else None
     angle = _angles(
-        of_summed, p, species=species, angles=topology.angles, vectors=vectors,
+        p, sums, species=species, angles=topology.angles, vectors=vectors,
         **through,
     )  # fmt: skip
-    torsion = _torsions(
-        of_summed, p, torsions=topology.torsions, vectors=vectors, **through
-    )
+    torsion = _torsions(p, sums, torsions=topology.torsions, vectors=vectors, **through)
     of_hydrogen_bonds = hydrogen_bond_sum if summed else hydrogen_bond_energy
     hydrogen_bond = of_hydrogen_bonds(
         p.hydrogen_bond, species=species, source=source, bonds=bonds,
@@ -112,21 +111,21 @@ def bonded(
     ), orders
 
 
-def _angles(summed: Options | None, p: Parameters, **structure) -> AngleEnergies:
-    """Of each angle, or with the options of the sums their sum."""
-    if summed is None:
+def _angles(p: Parameters, sums: Options | None, **structure) -> AngleEnergies:
+    """Of each angle; or, with the options of sums, one sum and two zeros."""
+    if sums is None:
         return angle_energy(p.angle, p.atom, p.general, **structure)
-    dtype = summed.pair_dtype
+    dtype = sums.bonded_dtype
     total = angle_sum(p.angle, p.atom, p.general, dtype=dtype, **structure)
     none = jnp.zeros_like(total)
     return AngleEnergies(total, none, none)
 
 
-def _torsions(summed: Options | None, p: Parameters, **structure) -> TorsionEnergies:
-    """Likewise."""
-    if summed is None:
+def _torsions(p: Parameters, sums: Options | None, **structure) -> TorsionEnergies:
+    """Of each torsion; or, with the options of sums, one sum and a zero."""
+    if sums is None:
         return torsion_energy(p.torsion, p.general, **structure)
-    dtype = summed.pair_dtype
+    dtype = sums.bonded_dtype
     total = torsion_sum(p.torsion, p.general, dtype=dtype, **structure)
     return TorsionEnergies(total, jnp.zeros_like(total))
 

@@ -87,6 +87,7 @@ class Engine:
             charge_tolerance=max(self.settings.charge_tolerance, REACHABLE[dtype]),
             implementation=self.settings.implementation,
             pair_dtype=PAIR_DTYPES[dtype],
+            bonded_dtype=PAIR_DTYPES[dtype] if atoms > DIRECT_LIMIT else None,
         )
 
     def total_charge(self, atoms: Atoms) -> float:

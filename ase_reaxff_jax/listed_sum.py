@@ -36,10 +36,10 @@ def listed_sum(
         tables: Records of arrays, of bonds or atoms, for each place of an entry.
         rows: Where each entry has its place in each table.
         entries: Arrays with whatever else belongs to an entry; no derivatives.
-        dtype: In which the energies of long lists are computed, where that is another
-            than that of the tables, and of the sums.
+        dtype: In which each energy is computed, where that is not the one of the
+            tables and the sums.
     """
-    if len(rows[0]) <= AT_ONCE:
+    if dtype is None and len(rows[0]) <= AT_ONCE:
         return jnp.sum(energies(parameters, taken(tables, rows), entries))
     return _sum(energies, dtype, parameters, tuple(tables), tuple(rows), entries)
 
@@ -78,6 +78,15 @@ def _sum_jvp(energies, dtype, primals, tangents):
 
 def _sum_and_slopes(energies, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
+    summed = partial(_summed, energies, dtype)
+    return jax.lax.platform_dependent(
+        parameters, tables, rows, entries,
+        cpu=partial(summed, at_once=AT_ONCE),
+        default=partial(summed, at_once=len(rows[0])),
+    )  # fmt: skip
+
+
+def _summed(energies, dtype, parameters, tables, rows, entries, *, at_once: int):
     parameters = of_type(parameters, dtype)
 
     def added(sums, block):
@@ -95,15 +104,8 @@ def _sum_and_slopes(energies, dtype, parameters, tables, rows, entries):
         )
         return (sums[0] + value, slopes), ()
 
-    def summed(tables, rows, entries, at_once):
-        start = jax.tree.map(jnp.zeros_like, tables)
-        none = jnp.zeros((), jax.tree.leaves(tables)[0].dtype)
-        return sums_over_blocks(
-            added, (none, start), (rows, entries), entries=1, at_once=at_once
-        )[0]
-
-    return jax.lax.platform_dependent(
-        tables, rows, entries,
-        cpu=partial(summed, at_once=AT_ONCE),
-        default=partial(summed, at_once=len(rows[0])),
-    )  # fmt: skip
+    start = jax.tree.map(jnp.zeros_like, tables)
+    none = jnp.zeros((), jax.tree.leaves(tables)[0].dtype)
+    return sums_over_blocks(
+        added, (none, start), (rows, entries), entries=1, at_once=at_once
+    )[0]

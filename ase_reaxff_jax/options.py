@@ -26,8 +26,9 @@ class Options:
     charge_response: bool = True  # forces include the response of the charges
     charge_tolerance: float = 1e-8  # relative residual of the charge equations
     charge_iterations: int = 500  # at most
-    implementation: Implementation = "fused"  # of the non-bonded derivatives
+    implementation: Implementation = "fused"  # of the derivatives
     pair_dtype: str | None = None  # of pairs; None: that of the positions
+    bonded_dtype: str | None = None  # of angles and torsions; likewise
 
 
 def form_of(force_field: ForceField) -> dict:

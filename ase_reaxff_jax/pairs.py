@@ -102,8 +102,8 @@ def sums_over_blocks(
         at_once: Pairs of a block, at most.
     """
     count = len(jax.tree.leaves(rows)[0])
-    sizes = [n for n in range(1, count + 1) if count % n == 0]
-    size = max((n for n in sizes if n * entries <= at_once), default=1)
+    most = min(count, max(1, at_once // entries))
+    size = next(n for n in range(most, 0, -1) if count % n == 0)
 
     def split(x):
         return x.reshape(count // size, size, *x.shape[1:])

@@ -88,7 +88,9 @@ def from_straight(
     """
     bent = sine_squared > straight_below(cosine.dtype)
     sine = jnp.sqrt(jnp.where(bent, sine_squared, 1.0))
-    deviation = jnp.arctan2(jnp.where(bent, sine, 0.0), -cosine)
+    nothing = ~bent & (cosine == 0)  # vectors of length 0, as on padding
+    across = jnp.where(bent, sine, 0.0)
+    deviation = jnp.arctan2(across, jnp.where(nothing, 1.0, -cosine))
     straight = (sine_squared < 1e-4) & (cosine < 0)
     s = jnp.where(straight, sine_squared, 0.0)
     series = s * (1.0 + s * (1.0 / 3.0 + s * (8.0 / 45.0 + s * (4.0 / 35.0))))

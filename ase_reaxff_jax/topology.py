@@ -40,10 +40,6 @@ class Bonds(eqx.Module):
         capacity = self.i.shape[0]
         return jnp.where(directed >= capacity, directed - capacity, directed)
 
-    def end(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
-        """The atoms that directed bonds point to."""
-        return jnp.concatenate([self.j_atom, self.i])[directed]
-
     def sum_over_atoms(
         self, values: Float[Array, " bonds"], atoms: int
     ) -> Float[Array, " atoms"]:

@@ -104,9 +104,8 @@ def _energies(rows: Any) -> dict[str, Float[np.ndarray, " rows"]]:
         conserved = _column(rows, "conserved_energy")
     except (KeyError, AttributeError):
         return found
-    # At constant energy it is the total energy, and some ensembles have none.
-    bath = np.ptp(conserved - found["total"])
-    if np.isfinite(bath) and bath > 0.0:
+    # At constant energy it is the total energy.
+    if np.ptp(conserved - found["total"]) > 0.0:
         found["conserved"] = conserved
     return found
 

@@ -9,7 +9,12 @@ import kernel_pieces as pieces
 import numpy as np
 import pytest
 
-from ase_reaxff_jax.bond_orders import bond_orders, bond_reach, order_bound
+from ase_reaxff_jax.bond_orders import (
+    bond_orders,
+    bond_reach,
+    order_bound,
+    order_limits,
+)
 from ase_reaxff_jax.bundled import load
 
 double_precision = pieces.double_precision
@@ -271,3 +276,23 @@ def test_the_bound_holds_for_every_over_coordination_correction():
             assert order <= bound
             growth.append(order / _raw(r, "C", "O", pieces.CHO)[0])
     assert max(growth) > 4.0
+
+
+@pytest.mark.parametrize("bo_cut", [0.0, 0.001])
+def test_likely_orders_are_those_now_and_some_more(bo_cut):
+    """Numbers for all distances, also where the force field cuts nothing off."""
+    parameters, pairs = pieces.parameters(), pieces.PAIRS
+    general = replace(parameters.general, bo_cut_100=jnp.array(100.0 * bo_cut))
+    r = jnp.concatenate([jnp.linspace(0.9, 6.0, len(pairs)), jnp.ones(3)])
+    bonds, species = pieces.bonds(pairs), pieces.species()
+    bound, likely = order_limits(
+        parameters.bond, parameters.atom, general,
+        species=species, bonds=bonds, r=r, skin=0.3,
+    )  # fmt: skip
+    now = bond_orders(
+        parameters.bond, parameters.atom, general, species=species, bonds=bonds, r=r
+    ).total
+    weak = (now > 1e-6) & (now < 0.5 * bound)
+    assert weak.any() and (bound == 0).any()
+    assert (now <= likely).all() and (likely <= bound).all()
+    assert (likely[weak] >= 1.2 * now[weak]).all()

@@ -88,20 +88,57 @@ def test_all_derivatives_are_those_of_the_terms(
     [(of_angles, angle.angle_sum), (of_torsions, torsion.torsion_sum)],
     ids=["angles", "torsions"],
 )
+@pytest.mark.parametrize("crowded", [1.0, 3.0])  # exponentials of coordination: 1e150
 def test_parts_in_single_precision_add_up_in_double(
-    energies, summed, in_parts, monkeypatch
+    energies, summed, crowded, in_parts, monkeypatch
 ):
-    orders, positions = pieces.sample_orders(2), jnp.asarray(pieces.sample_positions(2))
+    parameters, orders = pieces.parameters(), crowded * pieces.sample_orders(2)
+    positions = jnp.asarray(pieces.sample_positions(2))
     around = pieces.coordination_record(orders.sum(axis=1))
 
     def found(dtype):
-        def total(positions):
-            part = pieces.parameters(), orders, around, positions
+        def total(around, positions):
+            part = parameters, orders, around, positions
             return energies(monkeypatch, partial(summed, dtype=dtype), part)
 
-        return jax.jit(jax.value_and_grad(total))(positions)
+        return jax.tree.leaves(
+            jax.jit(jax.value_and_grad(total, (0, 1)))(around, positions)
+        )
 
     for rounded, exact in zip(found("float32"), found(None), strict=True):
         assert rounded.dtype == jnp.float64
         scale = abs(exact).max()
-        assert 0 < abs(rounded - exact).max() < 1e-5 * scale
+        assert abs(rounded - exact).max() <= 1e-4 * scale + 1e-30
+        assert scale == 0 or (rounded != exact).any()
+
+
+def test_many_structures_at_once_and_one_part_alone(in_parts, monkeypatch):
+    """As fits and batches ask for it, and as devices other than a CPU compute it."""
+    parameters, orders = pieces.parameters(), pieces.sample_orders(1)
+    around = pieces.coordination_record(orders.sum(axis=1))
+    several = jnp.stack([jnp.asarray(pieces.sample_positions(k)) for k in range(3)])
+
+    def total(positions):
+        part = parameters, orders, around, positions
+        return of_angles(monkeypatch, angle.angle_sum, part)
+
+    slopes = jax.jit(jax.grad(total))
+    expected = jnp.stack([slopes(positions) for positions in several])
+    assert max(in_parts) > 1
+    along = jax.jit(lambda x: jax.vmap(jax.linearize(total, x)[1])(expected))
+    np.testing.assert_allclose(
+        along(several[0]), jnp.einsum("kni,ni->k", expected, expected[0]), rtol=1e-10
+    )
+    together = jax.jit(jax.vmap(slopes))(several)
+    np.testing.assert_allclose(together, expected, rtol=1e-10, atol=1e-10)
+
+    summed, alone = listed_sum._summed, []
+
+    def whole(*arguments, at_once):
+        alone.append(at_once)
+        return summed(*arguments, at_once=len(arguments[4][0]))
+
+    monkeypatch.setattr(listed_sum, "_summed", whole)
+    found = jax.jit(jax.grad(lambda x: total(x)))(several[0])
+    assert alone
+    np.testing.assert_allclose(found, expected[0], rtol=1e-10, atol=1e-10)

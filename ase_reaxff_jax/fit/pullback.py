@@ -23,6 +23,7 @@ from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.precision import scope
 
 BY_STRUCTURE = ("forces", "charges", "strain_gradient")
+KEPT = 1e8  # bytes of weights, at most, that are not made anew for each evaluation
 SUMS = 12  # of one structure that are found together
 SIDE_BY_SIDE = 16  # so many structures: more would not stay in the processor's cache
 
@@ -57,7 +58,7 @@ class Pullback:
         self.sample, self.layout, self.selection = sample, layout, selection
         # Of the last rows, which at the geometries of the data are always the same.
         self._asked: tuple[scipy.sparse.csr_array, list[Need]] | None = None
-        self._packed: tuple[Sequence[Need], list[_Call]] = ((), [])
+        self._packed: list[_Call] = []
 
     def needs(self, rows: scipy.sparse.csr_array) -> list[Need]:
         """The sums that rows need of each structure, beside its energy.
@@ -66,7 +67,11 @@ class Pullback:
             rows: Derivatives of items by the vector of observables.
         """
         if self._asked is None or not _same(self._asked[0], rows):
-            self._asked = rows, self._needs(rows.tocsc())
+            found = self._needs(rows.tocsc())
+            weights = jax.tree.leaves([need.weights for need in found])
+            if sum(x.nbytes for x in weights) > KEPT:
+                return found
+            self._asked, self._packed = (rows, found), self._calls(found)
         return self._asked[1]
 
     def _needs(self, columns: scipy.sparse.csc_array) -> list[Need]:
@@ -94,17 +99,23 @@ class Pullback:
     ) -> dict[int, Pulled]:
         """Derivatives of the sums, by structure."""
         engine = self.sample.engine(force_field)
-        if needs is not self._packed[0]:
-            calls = [self._calls(cluster, needs) for cluster in self.sample.clusters]
-            self._packed = needs, [call for some in calls for call in some]
+        kept = self._asked is not None and needs is self._asked[1]
+        calls = self._packed if kept else self._calls(needs)
         found: dict[int, list[tuple]] = {need.structure: [] for need in needs}
-        for call in self._packed[1]:
+        for call in calls:
             answer = self._answer(engine, call)
             for k, structure in enumerate(call.structures):
                 found[structure].append(tuple(x[k] for x in answer))
         return {need.structure: self._together(need, found) for need in needs}
 
-    def _calls(self, cluster: Cluster, needs: Sequence[Need]) -> list["_Call"]:
+    def _calls(self, needs: Sequence[Need]) -> list["_Call"]:
+        return [
+            call
+            for cluster in self.sample.clusters
+            for call in self._calls_of(cluster, needs)
+        ]
+
+    def _calls_of(self, cluster: Cluster, needs: Sequence[Need]) -> list["_Call"]:
         """What one cluster is asked: one sum of each for a gradient, else several."""
         own = [need for need in needs if need.structure in cluster.members]
         if not own:

@@ -64,7 +64,7 @@ def angle_sum(
     dtype: str | None = None,
     **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `angle_energy` gives, kcal/mol; of long lists in `dtype`."""
+    """Sum of all that `angle_energy` gives, kcal/mol, computed in `dtype`."""
     parameters = angle, atom, general
     arguments = _arguments(parameters, **structure)
     return listed_sum(_total, parameters, *arguments, dtype=dtype)
@@ -85,7 +85,6 @@ class _Centre(NamedTuple):
 
     delta_boc: Float[Array, " n"]
     opening: Float[Array, " n"]  # share of theta_00 that theta_0 is short of straight
-    rise: Float[Array, " n"]  # exp(p_val6 Delta_boc)
     f9: Float[Array, " n"]
     valence: Float[Array, " n"]  # 1 + exp(p_coa2 Delta_val)
 
@@ -117,7 +116,6 @@ def _arguments(
     centres = _Centre(
         delta_boc=around.delta_boc,
         opening=1.0 - jnp.exp(-general.p_val10 * (2.0 - sbo2)),
-        rise=safe.exp(general.p_val6 * around.delta_boc),
         f9=(2.0 + fall) / (1.0 + fall + safe.exp(general.p_pen4 * around.delta)),
         valence=1.0 + safe.exp(general.p_coa2 * around.delta_val),
     )
@@ -126,14 +124,14 @@ def _arguments(
     return (arms, arms, centres), rows, entries
 
 
-def _total(parameters, taken, entries: _Entries) -> Float[Array, " angles"]:
-    each = _energies(parameters, taken, entries)
+def _total(parameters, here, entries: _Entries) -> Float[Array, " angles"]:
+    each = _energies(parameters, here, entries)
     return each.angle + each.penalty + each.conjugation
 
 
-def _energies(parameters, taken, entries: _Entries) -> AngleEnergies:
+def _energies(parameters, here, entries: _Entries) -> AngleEnergies:
     angle, atom, general = parameters
-    first, second, at = taken
+    first, second, at = here
     row = jax.tree.map(lambda x: x[entries.row], angle)
     p_val3, p_val5 = atom.p_val3[entries.kind], atom.p_val5[entries.kind]
     a_1, a_2 = first.order - BODY_ORDER, second.order - BODY_ORDER
@@ -147,8 +145,10 @@ def _energies(parameters, taken, entries: _Entries) -> AngleEnergies:
     a_1, a_2 = jnp.where(counts, a_1, 1.0), jnp.where(counts, a_2, 1.0)
 
     f7 = _f7(p_val3, row.p_val4, a_1) * _f7(p_val3, row.p_val4, a_2)
+    # Not of atoms, where it may be too large for the precision of the angles.
+    rise = safe.exp(general.p_val6 * at.delta_boc)
     fall = safe.exp(-row.p_val7 * at.delta_boc)
-    f8 = p_val5 - (p_val5 - 1.0) * (2.0 + at.rise) / (1.0 + at.rise + fall)
+    f8 = p_val5 - (p_val5 - 1.0) * (2.0 + rise) / (1.0 + rise + fall)
     values = AngleEnergies(
         angle=f7 * f8 * _bending(row, at.opening, first, second),
         penalty=row.p_pen1 * at.f9 * _doubly(general, a_1, a_2),

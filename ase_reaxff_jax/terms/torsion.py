@@ -56,7 +56,7 @@ def torsion_sum(
     dtype: str | None = None,
     **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `torsion_energy` gives, kcal/mol; of long lists in `dtype`."""
+    """Sum of all that `torsion_energy` gives, kcal/mol, computed in `dtype`."""
     parameters = torsion, general
     arguments = _arguments(parameters, **structure)
     return listed_sum(_total, parameters, *arguments, dtype=dtype)
@@ -108,14 +108,14 @@ def _arguments(
     return (outer, central, outer), rows, _Entries(torsions.row, torsions.mask)
 
 
-def _total(parameters, taken, entries: _Entries) -> Float[Array, " torsions"]:
-    each = _energies(parameters, taken, entries)
+def _total(parameters, here, entries: _Entries) -> Float[Array, " torsions"]:
+    each = _energies(parameters, here, entries)
     return each.torsion + each.conjugation
 
 
-def _energies(parameters, taken, entries: _Entries) -> TorsionEnergies:
+def _energies(parameters, here, entries: _Entries) -> TorsionEnergies:
     torsion, general = parameters
-    first, centre, last = taken
+    first, centre, last = here
     row = jax.tree.map(lambda x: x[entries.row], torsion)
     three = first.order, centre.order, last.order
     counts = entries.mask & (three[0] * three[1] * three[2] > BODY_ORDER)
