@@ -24,8 +24,8 @@ from ase_reaxff_jax.units import (
     NO_CORRECTION,
 )
 
-CLOSER = 0.1  # Å, by which bonds are likely to shorten while lists are in use
-GROWTH = 2.0  # of their orders besides, as other bonds of their atoms become weaker
+CLOSER = 0.12  # Å, by which bonds are likely to shorten while lists are in use
+GROWTH = 1.5  # of their orders besides, as other bonds of their atoms become weaker
 WHATEVER = 1e9  # of f1, where there is no bound to it
 
 
@@ -50,7 +50,8 @@ def bond_orders(
     """Corrected bond orders at the distances `r` (Å)."""
     pair = species[bonds.i], species[bonds.j_atom]
     raw = uncorrected(bond, general, pair, r, bonds.mask)
-    return _corrected(bond, atom, general, species, bonds, raw)
+    sums = bonds.sum_over_atoms(raw.total, len(species))
+    return _corrected(bond, atom, general, species, bonds, raw, sums)
 
 
 def uncorrected(
@@ -82,11 +83,13 @@ def uncorrected(
     )
 
 
-def _corrected(bond, atom, general, species, bonds, raw: BondOrders) -> BondOrders:
+def _corrected(
+    bond, atom, general, species, bonds, raw: BondOrders, sums: Float[Array, " atoms"]
+) -> BondOrders:
+    """The orders, with the corrections of atoms that have such sums of raw orders."""
     pair = species[bonds.i], species[bonds.j_atom]
-    total = bonds.sum_over_atoms(raw.total, len(species))
-    delta = total - atom.valency[species]
-    delta_boc = total - atom.valency_val[species]
+    delta = sums - atom.valency[species]
+    delta_boc = sums - atom.valency_val[species]
 
     over = bond.ovc[pair] >= NO_CORRECTION
     f1 = jnp.where(over, _f1(general, atom.valency[species], delta, bonds), 1.0)
@@ -172,20 +175,23 @@ def order_limits(
     """`order_bound` of each bond, and within it what it is not likely to exceed soon.
 
     Where atoms have many neighbours, those keep the weaker bonds far below the bound,
-    which holds for every way that the atoms could move. Likely are distances shorter by
-    `closer`, Å, and corrections of the order that change little; None: `CLOSER`.
+    which holds for every way that the atoms could move. Likely is a distance shorter by
+    `closer`, Å, among the other bonds as they are; None: `CLOSER`.
     """
     pair = species[bonds.i], species[bonds.j_atom]
     bound = order_bound(bond, general, pair, r, bonds.mask, skin=skin)
-    orders = bond_orders(bond, atom, general, species=species, bonds=bonds, r=r)
+    now = uncorrected(bond, general, pair, r, bonds.mask)
+    sums = bonds.sum_over_atoms(now.total, len(species))
     closer = CLOSER if closer is None else closer
-
-    def raw(r):
-        found = uncorrected(bond, general, pair, r, bonds.mask)
-        return found.total + jnp.maximum(general.bo_cut, NEGLIGIBLE_ORDER)
-
-    growth = GROWTH * raw(jnp.maximum(r - closer, 0.1 * r)) / raw(r)
-    likely = jnp.maximum(growth * orders.total, BODY_ORDER)
+    then = uncorrected(
+        bond, general, pair, jnp.maximum(r - closer, 0.1 * r), bonds.mask
+    )
+    # In a crowd its other bonds keep one that becomes stronger as weak as they do now.
+    orders = [
+        _corrected(bond, atom, general, species, bonds, raw, sums).total
+        for raw in (now, then)
+    ]
+    likely = jnp.maximum(GROWTH * jnp.maximum(*orders), BODY_ORDER)
     return bound, jnp.minimum(bound, likely)
 
 
