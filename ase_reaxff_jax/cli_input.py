@@ -31,7 +31,7 @@ PATHS = (
 
 
 WriteInput = Annotated[
-    Path | None, typer.Option(help="Write all this as such a YAML file.")
+    Path | None, typer.Option(help="Write all this as such a YAML file too, and go on.")
 ]
 
 

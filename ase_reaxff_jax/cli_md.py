@@ -66,7 +66,9 @@ def md(
     log_every: Annotated[int, typer.Option(min=1, help="Steps between rows.")] = 10,
     trajectory: Annotated[
         list[Path] | None,
-        typer.Option(help=".extxyz, .traj, .lammpstrj or .h5md; may be repeated."),
+        typer.Option(
+            help='.extxyz, .traj, .lammpstrj (units "real") or .h5md; repeatable.'
+        ),
     ] = None,
     trajectory_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between frames.")

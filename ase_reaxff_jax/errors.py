@@ -43,7 +43,8 @@ class CapacityError(CalculationFailed):
 
 def suggestion(word: object, known) -> str:
     """' (did you mean ...?)' where something known begins so, or else is near."""
-    names = [str(k) for k in known]
-    near = [name for name in names if word and name.startswith(str(word))]
-    near = near or get_close_matches(str(word), names, n=1)
+    names = {str(k).lower(): str(k) for k in known}
+    given = str(word).lower()
+    near = [name for name in names if word and name.startswith(given)]
+    near = [names[name] for name in near or get_close_matches(given, names, n=1)]
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -25,6 +25,7 @@ from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import DIRECT_LIMIT
 
 LOG = logging.getLogger("ase_reaxff_jax")
+MOST_PRESSURE = 1e4  # GPa; who asks for more means another unit
 LONGEST_fs, LONG_fs = 1.0, 0.5  # time steps that are refused, and warned of
 
 
@@ -229,7 +230,15 @@ class Arguments:
             temperatures=courses(
                 "temperature_K", self.temperature_K, count, least=coldest, **shared
             ),
-            pressures=courses("pressure_GPa", pressure, count, least=-np.inf, **shared),
+            pressures=courses(
+                "pressure_GPa",
+                pressure,
+                count,
+                least=-MOST_PRESSURE,
+                most=MOST_PRESSURE,
+                hint=" (1 atm is 0.000101325 GPa)",
+                **shared,
+            ),
             seeds=[self.seed + k for k in range(count)],
             max_temperature_K=np.inf if hottest is None else hottest,
             max_displacement_A=np.inf if farthest is None else farthest,

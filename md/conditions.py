@@ -22,9 +22,11 @@ class Course:
     """What a quantity is to be at every step."""
 
     def __init__(
-        self, name: str, target: Target, *, steps: int, timestep_fs, least: float
-    ):
-        self.name, self.target, self.least = name, target, least
+        self, name: str, target: Target, *, steps: int, timestep_fs, least: float,
+        most: float = np.inf, hint: str = "",
+    ):  # fmt: skip
+        self.name, self.target = name, target
+        self.least, self.most, self.hint = least, most, hint
         self.steps, self.timestep_fs = steps, timestep_fs
         self._known: dict[int, float] = {}  # of a function, at the steps asked for last
         ramp = isinstance(target, tuple)
@@ -75,9 +77,11 @@ class Course:
         return float(self.at(np.zeros(1, int))[0])
 
     def _check(self, values: np.ndarray, given, at: str = "") -> None:
-        bad = ~np.isfinite(values) | (values < self.least)
+        bad = ~np.isfinite(values) | (values < self.least) | (values > self.most)
         if bad.any():
-            limit = f"at least {self.least:g}" if np.isfinite(self.least) else "finite"
+            limit = f"at least {self.least:g}"
+            if np.isfinite(self.most):
+                limit += f" and at most {self.most:g}{self.hint}"
             where = f" in {given!r}" if callable(given) or len(given) > 1 else ""
             raise InputError(
                 f"{self.name} must be {limit}, found {values[bad][0]:g}{at}{where}"

@@ -79,10 +79,13 @@ def run(
             (the lengths of a cell along x, y and z) or "full".
         seed: Of velocities and noise; the systems of a batch have seed, seed + 1, ...
         log_every: Steps between rows of the log and of the result.
-        trajectory: Files, by suffix: .extxyz, .traj, .lammpstrj, .h5md. Those of a
-            batch are numbered: run-0.extxyz, ...
+        trajectory: Files, by suffix: .extxyz, .traj, .h5md, .lammpstrj. The last is in
+            LAMMPS's units "real": `ase.io.read(file, units="real")`. Those of a batch
+            are numbered: run-0.extxyz, ...
         trajectory_every: Steps between frames; None: `log_every`.
-        log: CSV file.
+        log: CSV file of the rows. Its `conserved_energy_eV`, and the result's, is the
+            total energy less what thermostat and barostat have given. It jumps by some
+            meV where ReaxFF itself does, as where hydrogen bonds begin or end.
         bonds: File in the format of LAMMPS's `fix reaxff/bonds`, each `log_every`.
         species: File in the format of LAMMPS's `fix reaxff/species`.
         picture: .png of energy, temperature and molecules against time, drawn at the
@@ -90,7 +93,8 @@ def run(
         checkpoint: File from which `restart` continues; the one before is kept too.
         checkpoint_every: Steps between checkpoints, 1000 unless given.
         restart: Continue from the checkpoint if there is one. The result and the files
-            are then those of a run without interruption. Structure, calculator,
+            are then those of a run without interruption, but for speeds. Structure,
+            calculator,
             conditions and names of files must be the same, of a function of time its
             start is compared. `steps` may be more than before, unless there is a
             ramp; limits, `wall_time_s`, `stop`, `picture`, `checkpoint_every` and

@@ -15,7 +15,13 @@ AMU_PER_A3 = 1.0 / units._Nav * 1e24  # g/cm^3
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One row for every `log_every` steps, from step 0 to the last; energies in eV."""
+    """One row for every `log_every` steps, from step 0 to the last; energies in eV.
+
+    `conserved_energy` is the total energy less what thermostat and barostat have given;
+    of "nvt-nose-hoover" and "npt-mtk" with the energy of these themselves, which is
+    constant where temperature and pressure are. `species` has the number of molecules
+    of each formula, `reactions` what became of which molecules and when.
+    """
 
     atoms: Atoms  # as they are at the end, with momenta and the calculator
     step: Int[np.ndarray, " rows"]
@@ -23,8 +29,6 @@ class RunResult:
     total_energy: Float[np.ndarray, " rows"]
     potential_energy: Float[np.ndarray, " rows"]
     kinetic_energy: Float[np.ndarray, " rows"]
-    # Less what thermostat and barostat have given; for Nose-Hoover and MTK with their
-    # own energy, which is constant where temperature and pressure are.
     conserved_energy: Float[np.ndarray, " rows"]
     temperature_K: Float[np.ndarray, " rows"]
     pressure_GPa: Float[np.ndarray, " rows"]  # NaN unless periodic along three axes

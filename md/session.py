@@ -72,9 +72,11 @@ class Session:
 
     def _save_crash(self, error: SimulationBlewUp) -> None:
         info = error.atoms.info
-        file = ExtendedXYZ.create(self.arguments.folder() / CRASH, overwrite=True)
+        path = self.arguments.folder() / CRASH
+        file = ExtendedXYZ.create(path, overwrite=True)
         file.write(Frame(info["step"], info["time_fs"], error.atoms))
         file.close()
+        error.args = (f"{error} The last good frame is in {path}.",)
 
     # Steps
 

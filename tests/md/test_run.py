@@ -218,6 +218,7 @@ def test_a_time_step_that_is_too_long_ends_with_the_last_good_frame(
     atoms.set_momenta(np.array([[0, 0, 0], [60.0, 0, 0], [-60.0, 0, 0]]))
     with pytest.raises(SimulationBlewUp, match=r"step \d+ .* atom") as caught:
         quiet(atoms, calc, ensemble="nve", steps=100, timestep_fs=1.0)
+    assert str(caught.value).endswith("The last good frame is in crash.extxyz.")
     saved = ase.io.read(tmp_path / "crash.extxyz")
     np.testing.assert_allclose(saved.positions, caught.value.atoms.positions)
 
@@ -258,6 +259,7 @@ def test_a_function_and_the_clock_can_end_a_run(calc):
         (dict(compressibility_per_GPa=1), "compressibility_per_GPa=1 has no effect"),
         (dict(cell="full"), "cell='full' has no effect"),
         (dict(cell="fulll"), "cell='fulll' is none of"),
+        (dict(ensemble="NVE"), "did you mean 'nve'"),
         (dict(checkpoint_every=5), "checkpoint_every=5 has no effect without"),
         (dict(trajectory_every=5, trajectory=[]), "trajectory_every=5 has no effect"),
         (dict(ensemble="nve", temperature_K=(1.0, 2.0)), "nothing holds it"),
@@ -273,3 +275,10 @@ def test_bad_arguments_are_named(calc, options, words):
     given = {"calc": calc, "steps": 1, **options}
     with pytest.raises(InputError, match=words):
         run(molecule("H2O"), progress=False, **given)
+
+
+@pytest.mark.parametrize("pressure", [101325, (0.0, 2e4), lambda time: -2e4])
+def test_a_pressure_in_another_unit_is_refused(calc, pressure):
+    words = r"at most 10000 \(1 atm is 0\.000101325 GPa\), found (101325|-?20000)"
+    with pytest.raises(InputError, match=words):
+        quiet(moist_methane(), calc, ensemble="npt-scr", steps=1, pressure_GPa=pressure)
