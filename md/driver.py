@@ -94,10 +94,9 @@ def run(
         checkpoint_every: Steps between checkpoints, 1000 unless given.
         restart: Continue from the checkpoint if there is one. The result and the files
             are then those of a run without interruption, but for speeds. Structure,
-            calculator,
-            conditions and names of files must be the same, of a function of time its
-            start is compared. `steps` may be more than before, unless there is a
-            ramp; limits, `wall_time_s`, `stop`, `picture`, `checkpoint_every` and
+            calculator, conditions and names of files must be the same, of a function of
+            time its start is compared. `steps` may be more than before, unless there is
+            a ramp; limits, `wall_time_s`, `stop`, `picture`, `checkpoint_every` and
             `progress` may change.
         overwrite: Replace files that exist.
         max_temperature_K: Above it the run ends with an error.

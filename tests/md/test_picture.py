@@ -70,7 +70,9 @@ def test_the_picture_names_its_lines(tmp_path, monkeypatch):
     assert labels[2]["H$_{2}$"] > labels[2]["H"]
 
 
-@pytest.mark.parametrize(("bath", "shown"), [(0.0, False), (1.0, True)])
+@pytest.mark.parametrize(
+    ("bath", "shown"), [(0.0, False), (np.nan, False), (1.0, True)]
+)
 def test_a_conserved_quantity_that_is_not_the_total_energy_is_shown(
     tmp_path, monkeypatch, bath, shown
 ):

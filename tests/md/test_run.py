@@ -49,6 +49,7 @@ def test_the_conserved_quantity_is_conserved(calc, ensemble):
     result = quiet(
         moist_methane(), calc, ensemble=ensemble, steps=300, timestep_fs=0.1, **options
     )
+    assert np.isfinite(result.total_energy).all()
     assert np.ptp(result.conserved_energy) < 2e-3 * 8
     exchanges = np.ptp(result.total_energy) > 10 * np.ptp(result.conserved_energy)
     assert exchanges == (ensemble != "nve")
