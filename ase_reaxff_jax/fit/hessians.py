@@ -5,14 +5,16 @@ from collections.abc import Iterable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
+from ase_reaxff_jax.fit.devices import side_by_side
 from ase_reaxff_jax.fit.observables import Case
-from ase_reaxff_jax.fit.sample import Sample, power_of_two
+from ase_reaxff_jax.fit.sample import Sample
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.mixing import mix
+from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.programs import strained
@@ -34,9 +36,10 @@ def hessians(
         if not members:
             continue
         with scope("float64"):
-            cases = sample.some(cluster, members, power_of_two(len(members)))
+            cases = sample.some(cluster, members, sample.room_for(len(members)))
             matrices = np.asarray(second_derivatives(
                 engine.force_field, cases, options=sample.options(cluster, engine),
+                mesh=sample.mesh,
             ))  # fmt: skip
         for k, matrix in zip(members, matrices, strict=False):
             end = 3 * cluster.atoms
@@ -45,14 +48,13 @@ def hessians(
     return found
 
 
-@quickly(static_argnames="options")
+@quickly(static_argnames=("options", "mesh"))
 def second_derivatives(
-    force_field: ForceField, cases: Case, *, options: Options
+    force_field: ForceField, cases: Case, *, options: Options, mesh: Mesh | None = None
 ) -> Float[Array, "cases coordinates coordinates"]:
     """Of the energy by positions and, behind them, the nine strains; kcal/mol, Å."""
-    parameters = mix(force_field)
 
-    def one(case: Case):
+    def one(parameters: Parameters, case: Case):
         size = case.system.positions.size
         guess = jnp.zeros((2, len(case.system.mask)), case.system.positions.dtype)
 
@@ -68,4 +70,4 @@ def second_derivatives(
         return jax.lax.map(along, jnp.eye(len(start)))
 
     # One after the other: what a row needs of one structure stays in the cache.
-    return jax.lax.map(one, cases)
+    return side_by_side(one, mesh, mix(force_field), cases, in_turn=True)

@@ -7,6 +7,7 @@ combination rules lie inside what is differentiated.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
@@ -14,6 +15,7 @@ from ase_reaxff_jax.charges.eem import ChargeEquations
 from ase_reaxff_jax.charges.equilibrium import Start, charges_of, equations_of
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
+from ase_reaxff_jax.fit.devices import side_by_side
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
@@ -52,16 +54,21 @@ class Measured(eqx.Module):
     usable: Bool[Array, ""]  # finite, charges solved, no atoms on top of each other
 
 
-@quickly(static_argnames=("options", "slopes"))
+@quickly(static_argnames=("options", "slopes", "mesh"))
 def measured(
-    force_field: ForceField, cases: Case, *, options: Options, slopes: bool
+    force_field: ForceField,
+    cases: Case,
+    *,
+    options: Options,
+    slopes: bool,
+    mesh: Mesh | None = None,
 ) -> Measured:
     """Observables of a stack of structures; with `slopes` also of the energy."""
 
-    def one(case: Case) -> Measured:
+    def one(force_field: ForceField, case: Case) -> Measured:
         return _measured(force_field, case, options, slopes)
 
-    return jax.vmap(one)(cases)
+    return side_by_side(one, mesh, force_field, cases)
 
 
 def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measured:
@@ -120,7 +127,7 @@ def charge_matrices(
     ).dense())(cases)  # fmt: skip
 
 
-@quickly(static_argnames=("options", "charges"))
+@quickly(static_argnames=("options", "charges", "mesh"))
 def pulled_back(
     force_field: ForceField,
     cases: Case,
@@ -128,6 +135,7 @@ def pulled_back(
     *,
     options: Options,
     charges: bool,
+    mesh: Mesh | None = None,
 ) -> tuple[
     ForceField, Float[Array, "cases sums atoms 3"], Float[Array, "cases sums 3 3"]
 ]:
@@ -139,16 +147,17 @@ def pulled_back(
         weights: Of each observable of each structure, for as many sums of each.
         options: Static options.
         charges: Whether charges have weights.
+        mesh: The devices, where there are several.
 
     Returns:
         Derivatives of each sum by every number, by the positions (1/Å), and by a
         strain of the structure.
     """
 
-    def one(case: Case, weights: Observables):
+    def one(force_field: ForceField, case: Case, weights: Observables):
         return _pulled_back(force_field, case, weights, options, charges)
 
-    return jax.vmap(one)(cases, weights)
+    return side_by_side(one, mesh, force_field, cases, weights)
 
 
 def _pulled_back(force_field, case: Case, weights, options: Options, charges: bool):

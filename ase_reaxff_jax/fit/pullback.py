@@ -17,7 +17,7 @@ from jaxtyping import Float
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Observables, pulled_back
-from ase_reaxff_jax.fit.sample import Cluster, Sample, power_of_two
+from ase_reaxff_jax.fit.sample import Cluster, Sample
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.precision import scope
@@ -120,7 +120,7 @@ class Pullback:
         own = [need for need in needs if need.structure in cluster.members]
         if not own:
             return []
-        size = min(power_of_two(len(own)), SIDE_BY_SIDE)
+        size = self.sample.room_for(min(len(own), SIDE_BY_SIDE))
         width = 1 if max(len(need.items) for need in own) == 1 else SUMS
         charges = any(need.weights.charges.any() for need in own)
         sums = [
@@ -147,6 +147,7 @@ class Pullback:
                 engine.force_field,
                 self.sample.some(cluster, call.structures, call.size), call.weights,
                 options=self.sample.options(cluster, engine), charges=call.charges,
+                mesh=self.sample.mesh,
             ))  # fmt: skip
         return self.selection.gathered(slopes), *places
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import CapacityError
-from ase_reaxff_jax.fit import clusters, observables
+from ase_reaxff_jax.fit import clusters, devices, observables
 from ase_reaxff_jax.fit.cases import KeptLists, Listed, listed
 from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
@@ -88,6 +88,7 @@ class Sample:
         self.counts = [len(s.atoms) for s in structures]
         self._engine = engine = Engine(force_field, SETTINGS)
         self.form = engine.form
+        self.mesh = devices.mesh_of_devices()
         with scope("float64"):
             self.systems = [_system(engine, s, n) for s, n in
                             zip(self.structures, self.counts, strict=True)]  # fmt: skip
@@ -208,6 +209,7 @@ class Sample:
                 results = jax.device_get(observables.measured(
                     engine.force_field, self.stacked(cluster),
                     options=self.options(cluster, engine), slopes=slopes,
+                    mesh=self.mesh,
                 ))  # fmt: skip
                 if results.covered.all():
                     return results
@@ -226,7 +228,7 @@ class Sample:
                 matrices = np.asarray(observables.charge_matrices(
                     engine.force_field, self.stacked(cluster)
                 ))  # fmt: skip
-                for k, matrix in zip(cluster.members, matrices, strict=True):
+                for k, matrix in zip(cluster.members, matrices, strict=False):
                     count = self.counts[k]
                     lowest = np.linalg.eigvalsh(matrix[:count, :count])[0]
                     found[k] = bool(lowest > 0)
@@ -242,25 +244,26 @@ class Sample:
         return True
 
     def stacked(self, cluster: Cluster) -> Case:
-        """All members of a cluster, on the device."""
+        """All members of a cluster; the first repeats until devices have as many."""
         if cluster.stack is None:
             cases = [
                 one.case(self.systems[k])
                 for k, one in zip(cluster.members, cluster.lists, strict=True)
             ]
-            cluster.stack = jax.device_put(jax.tree.map(lambda *x: np.stack(x), *cases))
+            cases += cases[:1] * (devices.evenly(len(cases), self.mesh) - len(cases))
+            stack = jax.tree.map(lambda *x: np.stack(x), *cases)
+            cluster.stack = devices.put(stack, self.mesh)
         return cluster.stack
 
     def some(self, cluster: Cluster, members: Sequence[int], size: int) -> Case:
-        """Some members on the device; the first repeats up to `size`."""
+        """Some members, the first of which repeats up to `size`, see `room_for`."""
         places = [cluster.members.index(k) for k in members]
         which = np.array(places + [places[0]] * (size - len(places)))
         return observables.chosen(self.stacked(cluster), which)
 
-
-def power_of_two(count: int) -> int:
-    """The least power of two that is not less: of these sizes few programs are made."""
-    return 1 << (count - 1).bit_length()
+    def room_for(self, count: int) -> int:
+        """A usual size of a stack of some members: of these few programs are made."""
+        return devices.evenly(1 << (count - 1).bit_length(), self.mesh)
 
 
 def _system(engine: Engine, structure: Structure, room: int) -> System:

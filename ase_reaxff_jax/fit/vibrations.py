@@ -16,17 +16,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit.coordinates import vibrating
+from ase_reaxff_jax.fit.devices import side_by_side
 from ase_reaxff_jax.fit.hessians import hessians
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Case
 from ase_reaxff_jax.fit.pullback import Pulled
-from ase_reaxff_jax.fit.sample import Cluster, Sample, power_of_two
+from ase_reaxff_jax.fit.sample import Cluster, Sample
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import mix
@@ -115,7 +117,7 @@ class Vibrations:
     ) -> dict[int, tuple[np.ndarray, ...]]:
         """Of each mode by parameters, positions and strain, by structure."""
         asked = [(k, u) for k in members for u in found[k].directions]
-        size = min(power_of_two(len(asked)), AT_ONCE)
+        size = self.sample.room_for(min(len(asked), AT_ONCE))
         parts = [
             self._call(engine, cluster, asked[first : first + size], size)
             for first in range(0, len(asked), size)
@@ -140,18 +142,20 @@ class Vibrations:
                 engine.force_field,
                 self.sample.some(cluster, [k for k, _ in asked], size),
                 along, options=self.sample.options(cluster, engine),
+                mesh=self.sample.mesh,
             ))  # fmt: skip
         found = self.selection.gathered(by_number), *places
         return tuple(x[: len(asked)] for x in found)
 
 
-@quickly(static_argnames="options")
+@quickly(static_argnames=("options", "mesh"))
 def slopes_of_curvatures(
     force_field: ForceField,
     cases: Case,
     directions: Float[Array, "cases atoms 3"],
     *,
     options: Options,
+    mesh: Mesh | None = None,
 ) -> tuple[ForceField, Float[Array, "cases atoms 3"], Float[Array, "cases 3 3"]]:
     """Derivatives of each structure's second derivative along its direction.
 
@@ -159,8 +163,7 @@ def slopes_of_curvatures(
     leaves the direction as it is.
     """
 
-    def one(of: tuple[Case, Float[Array, "atoms 3"]]):
-        case, direction = of
+    def one(numbers: ForceField, case: Case, direction: Float[Array, "atoms 3"]):
         zero = jnp.zeros((), direction.dtype)
         guess = jnp.zeros((2, len(case.system.mask)), direction.dtype)
 
@@ -174,7 +177,7 @@ def slopes_of_curvatures(
 
         def slopes(length):
             place = case.system.positions, jnp.zeros((3, 3), direction.dtype)
-            return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place, length)
+            return jax.grad(energy, argnums=(0, 1, 2))(numbers, *place, length)
 
         def change(length):
             return jax.jvp(slopes, (length,), (jnp.ones_like(zero),))[1]
@@ -183,4 +186,4 @@ def slopes_of_curvatures(
 
     # One after the other: two batches of charge equations at once can hang, see
     # `solvers`.
-    return jax.lax.map(one, (cases, directions))
+    return side_by_side(one, mesh, force_field, cases, directions, in_turn=True)

@@ -1,0 +1,197 @@
+"""Derivatives of all kinds of items by numbers of all sections, against differences."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from ase_reaxff_jax.bundled import load
+from ase_reaxff_jax.ffield.names import addresses
+from ase_reaxff_jax.fit import TrainingSet
+from ase_reaxff_jax.fit.fittable import why_not
+from ase_reaxff_jax.fit.items import (
+    AngleItem,
+    CellItem,
+    ChargeItem,
+    DipoleItem,
+    DisplacementItem,
+    DistanceItem,
+    EnergyItem,
+    ForceItem,
+    HeatItem,
+    RmsgItem,
+    StressItem,
+    TorsionItem,
+)
+from ase_reaxff_jax.fit.losses import Loss
+from ase_reaxff_jax.fit.objective import Objective
+from ase_reaxff_jax.fit.parameters import Parameter
+from ase_reaxff_jax.fit.selection import Selection
+from ase_reaxff_jax.fit.structures import Structure
+
+pytestmark = pytest.mark.xdist_group("gradients of items")  # the same programs
+
+FORCE_FIELD = load("cho")
+# Every column of these rows, and of `general`.
+ROWS = ("atom O", "bond C O", "off_diagonal H O", "angle C O H", "torsion H C O H",
+        "hydrogen_bond O H O")  # fmt: skip
+SECTIONS = {"general", *(row.split()[0] for row in ROWS)}
+# One or two of each section, for structures that are relaxed at each.
+FEW = ("general p_boc1", "atom O chi", "atom H gamma", "atom C r_s", "bond C O De_s",
+       "bond H O p_be1", "bond C C De_s", "off_diagonal H O r_s", "angle C O H p_val2",
+       "torsion H C O H V2", "hydrogen_bond O H O r0_hb")  # fmt: skip
+WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0  # of values at -2, -1, 1, 2 steps
+STEPS = np.array([-2.0, -1.0, 1.0, 2.0])
+FLOOR = 1e-2
+
+
+def fittable(names=None):
+    """Parameters by name, or all of `ROWS` and `general` that can be fitted."""
+    found = []
+    for address, name in addresses(FORCE_FIELD):
+        row, _, column = name.rpartition(" ")
+        wanted = row in (*ROWS, "general") if names is None else name in names
+        if not wanted or (names is None and why_not(FORCE_FIELD, address)):
+            continue
+        value = float(FORCE_FIELD.at(address))
+        width = max(0.5 * abs(value), 0.05)
+        found.append(Parameter(
+            section=address.section, row=address.row, column=address.column,
+            low=value - width, high=value + width, name=f"{row} {column}",
+        ))  # fmt: skip
+    return found
+
+
+def alcohol_and_water():
+    """Methanol that takes a hydrogen bond of water, off every symmetry."""
+    alcohol, water = molecule("CH3OH"), molecule("H2O")
+    water.rotate(25, "z")
+    water.translate(alcohol[1].position - water[1].position)
+    water.translate([0.6, 2.1, 1.7])
+    both = alcohol + water
+    both.rattle(0.05, seed=4)
+    return both
+
+
+def at_the_geometry_of_the_data():
+    """All kinds that depend on parameters where no atom moves, but frequencies."""
+    cell = alcohol_and_water()
+    cell.set_cell([[6.1, 0.0, 0.0], [0.7, 6.4, 0.0], [-0.4, 0.5, 6.2]])
+    cell.pbc = True
+    structures = [
+        Structure(name=name, atoms=atoms, minimize=False)
+        for name, atoms in (
+            ("free", alcohol_and_water()), ("cell", cell), ("water", molecule("H2O")),
+        )
+    ]  # fmt: skip
+    items = (
+        EnergyItem(structures=("free", "cell"), coefficients=(1.0, -0.5),
+                   reference=0.0, sigma=1.0),
+        HeatItem(structure="free", reference=0.0, sigma=1.0),
+        ChargeItem(structure="cell", atom=1, reference=0.0, sigma=0.1),
+        ForceItem(structure="cell", atom=0, component=2, reference=0.0, sigma=1.0),
+        ForceItem(structure="free", atom=6, component=None, reference=0.0, sigma=1.0),
+        RmsgItem(structure="cell", reference=0.0, sigma=1.0),
+        *(StressItem(structure="cell", component=k, reference=0.0, sigma=1.0)
+          for k in (0, 5)),
+        DipoleItem(structure="free", component=1, reference=0.0, sigma=1.0),
+    )  # fmt: skip
+    return TrainingSet({s.name: s for s in structures}, items)
+
+
+def relaxed():
+    """All kinds of geometry, and others that follow the atoms as they relax."""
+    twisted = molecule("CH3OH")
+    twisted.rattle(0.05, seed=2)
+    crystal = bulk("C", a=3.6)
+    crystal.rattle(0.02, seed=1)
+    structures = [
+        Structure(name="alcohol", atoms=twisted),
+        Structure(name="bonded", atoms=dimer()),
+        Structure(name="crystal", atoms=crystal, relax_cell=True,
+                  cell_freedom="uniform"),
+    ]  # fmt: skip
+    items = (
+        DistanceItem(structure="alcohol", atoms=(0, 1), reference=1.4, sigma=0.01),
+        DistanceItem(structure="bonded", atoms=(0, 3), reference=2.9, sigma=0.01),
+        AngleItem(structure="alcohol", atoms=(0, 1, 3), reference=109.0, sigma=1.0),
+        TorsionItem(structure="alcohol", atoms=(2, 0, 1, 3), reference=180.0,
+                    sigma=1.0),
+        DisplacementItem(structure="crystal", atom=1, reference=0.0, sigma=0.1),
+        CellItem(structure="crystal", parameter="a", reference=2.5, sigma=0.01),
+        EnergyItem(structures=("alcohol", "bonded"), coefficients=(1.0, -1.0),
+                   reference=0.0, sigma=1.0),
+        ChargeItem(structure="bonded", atom=0, reference=-0.7, sigma=0.1),
+        StressItem(structure="crystal", component=0, reference=0.0, sigma=1.0),
+    )  # fmt: skip
+    return TrainingSet({s.name: s for s in structures}, items)
+
+
+def dimer():
+    """Two molecules of water with a hydrogen bond."""
+    return Atoms("OH2OH2", [
+        [0.0, 0.0, 0.0], [0.96, 0.05, 0.0], [-0.25, 0.93, 0.05],
+        [2.85, 0.1, 0.05], [3.2, -0.4, 0.75], [3.25, -0.35, -0.72],
+    ])  # fmt: skip
+
+
+def objective_of(data, names=None):
+    chosen = fittable(names)
+    selection = Selection(FORCE_FIELD, chosen)
+    return Objective(FORCE_FIELD, data, selection, Loss(data.items))
+
+
+def outcome_at(objective, x):
+    return objective.outcome(objective.selection.force_field_at(x), slopes=True)
+
+
+def differences(objective, k, share):
+    """Of all values by parameter `k`, of fourth order in the step."""
+    selection = objective.selection
+    step = share * (selection.high[k] - selection.low[k])
+    total = np.zeros(len(objective.data.items))
+    for weight, places in zip(WEIGHTS, STEPS, strict=True):
+        x = selection.start
+        x[k] += places * step
+        total += weight * outcome_at(objective, x).values
+    return total / step
+
+
+def compare(objective, jacobian, tolerance):
+    """To so much of each derivative, or of the largest change of the item by any."""
+    selection = objective.selection
+    widths = selection.high - selection.low
+    changes = abs(jacobian * widths).max(axis=1)
+    assert np.all(changes > 0), "an item that depends on nothing shows nothing"
+    for k, one in enumerate(selection.parameters):
+        found, expected = jacobian[:, k], differences(objective, k, 2e-4)
+        error = abs(found - expected)
+        limit = tolerance * (abs(expected) + FLOOR * changes / widths[k])
+        worst = int(np.argmax(error / limit))
+        item = objective.data.items[worst]
+        assert error[worst] <= limit[worst], (
+            f"{item.label} by {one.name}: {found[worst]}, not {expected[worst]}"
+        )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [pytest.param(FEW, id="few"), pytest.param(None, id="all", marks=pytest.mark.long)],
+)
+def test_by_every_section_where_no_atom_moves(names):
+    objective = objective_of(at_the_geometry_of_the_data(), names)
+    fitted = objective.selection.parameters
+    assert {p.name.split()[0] for p in fitted} == SECTIONS
+    start = outcome_at(objective, objective.selection.start)
+    compare(objective, objective.jacobian(start), 1e-5)
+
+
+@pytest.mark.long
+def test_by_every_section_through_relaxations():
+    objective = objective_of(relaxed(), FEW)
+    objective.relaxation.fmax, objective.relaxation.most_steps = 1e-7, 2000
+    fitted = objective.selection.parameters
+    assert {p.name.split()[0] for p in fitted} == SECTIONS
+    start = outcome_at(objective, objective.selection.start)
+    assert start.relaxed.converged.all()
+    compare(objective, objective.jacobian(start), 1e-4)
