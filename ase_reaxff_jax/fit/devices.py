@@ -17,10 +17,28 @@ def mesh_of_devices() -> Mesh | None:
     and the threads of XLA, which solving charge equations on two devices can block.
     """
     devices = jax.local_devices()
-    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
-    if chosen is not None or devices[0].platform == "cpu":
+    if default_device() is not None or devices[0].platform == "cpu":
         return None
     return mesh_of(devices) if len(devices) > 1 else None
+
+
+def default_device() -> jax.Device | str | None:
+    """The device that jax was told to use, or its platform."""
+    return jax.config.jax_default_device  # type: ignore[attr-defined]
+
+
+def of_trial(number: int, chosen: tuple[str, int] | None) -> jax.Device:
+    """Where one of several trials at once is computed: on one device.
+
+    Args:
+        number: Of the trial.
+        chosen: Platform and number of the device for all; None: they take turns.
+    """
+    if chosen is None:
+        devices = jax.local_devices()
+        return devices[number % len(devices)]
+    platform, own = chosen
+    return next(d for d in jax.local_devices(backend=platform) if d.id == own)
 
 
 def mesh_of(devices: Sequence[jax.Device]) -> Mesh:
@@ -36,7 +54,8 @@ def evenly(count: int, mesh: Mesh | None) -> int:
 
 def put(stack: Any, mesh: Mesh | None) -> Any:
     """A stack of structures on its devices."""
-    return jax.device_put(stack, mesh and NamedSharding(mesh, STRUCTURES))
+    place = None if mesh is None else NamedSharding(mesh, STRUCTURES)
+    return jax.device_put(stack, place)
 
 
 def side_by_side(
@@ -64,5 +83,6 @@ def side_by_side(
     everywhere = PartitionSpec()
     return jax.shard_map(
         part, mesh=mesh, in_specs=(everywhere, *(STRUCTURES for _ in stacks)),
-        out_specs=STRUCTURES, check_vma=False,
+        out_specs=STRUCTURES,
+        check_vma=False,  # loops that begin with constants do not pass that check
     )(shared, *stacks)  # fmt: skip

@@ -17,7 +17,7 @@ from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.energy import total_energy
 from ase_reaxff_jax.fit.devices import side_by_side
 from ase_reaxff_jax.forcefield import ForceField
-from ase_reaxff_jax.mixing import mix
+from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import half_list
@@ -116,15 +116,16 @@ def chosen(cases: Case, which: Int[Array, " some"]) -> Case:
     return jax.tree.map(lambda x: x[which], cases)
 
 
-@quickly()
+@quickly(static_argnames="mesh")
 def charge_matrices(
-    force_field: ForceField, cases: Case
+    force_field: ForceField, cases: Case, *, mesh: Mesh | None = None
 ) -> Float[Array, "cases atoms atoms"]:
     """Second derivatives of the energy by the charges, eV/e^2."""
-    parameters = mix(force_field)
-    return jax.vmap(lambda case: _equations(
-        parameters, case.system, case.neighbors
-    ).dense())(cases)  # fmt: skip
+
+    def one(parameters: Parameters, case: Case):
+        return _equations(parameters, case.system, case.neighbors).dense()
+
+    return side_by_side(one, mesh, mix(force_field), cases)
 
 
 @quickly(static_argnames=("options", "charges", "mesh"))

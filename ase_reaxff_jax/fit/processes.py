@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ase_reaxff_jax.fit import devices
 from ase_reaxff_jax.fit.output import Output, least_of
 from ase_reaxff_jax.fit.search import Best, FitFailed, Found, Step
 from ase_reaxff_jax.fit.trial_process import begin, trial_of
@@ -189,7 +190,10 @@ def joined(parts: Sequence[Found], interrupted: bool) -> Found:
 
 def _settings() -> dict[str, Any]:
     """Of this process, that others take over."""
+    device = devices.default_device()
+    known = isinstance(device, jax.Device)
     return {
+        "device": (device.platform, device.id) if known else None,
         "level": LOG.getEffectiveLevel(),
         "platforms": jax.config.values["jax_platforms"],
         "cache": jax.config.values["jax_compilation_cache_dir"],

@@ -25,7 +25,7 @@ from ase_reaxff_jax.precision import scope
 BY_STRUCTURE = ("forces", "charges", "strain_gradient")
 KEPT = 1e8  # bytes of weights, at most, that are not made anew for each evaluation
 SUMS = 12  # of one structure that are found together
-SIDE_BY_SIDE = 16  # so many structures: more would not stay in the processor's cache
+SIDE_BY_SIDE = 16  # structures on a device: more would not stay in a processor's cache
 
 
 class Need(NamedTuple):
@@ -120,7 +120,7 @@ class Pullback:
         own = [need for need in needs if need.structure in cluster.members]
         if not own:
             return []
-        size = self.sample.room_for(min(len(own), SIDE_BY_SIDE))
+        size = self.sample.room_for(len(own), SIDE_BY_SIDE)
         width = 1 if max(len(need.items) for need in own) == 1 else SUMS
         charges = any(need.weights.charges.any() for need in own)
         sums = [

@@ -226,9 +226,10 @@ class Sample:
         with scope("float64"):
             for cluster in self.clusters:
                 matrices = np.asarray(observables.charge_matrices(
-                    engine.force_field, self.stacked(cluster)
+                    engine.force_field, self.stacked(cluster), mesh=self.mesh
                 ))  # fmt: skip
-                for k, matrix in zip(cluster.members, matrices, strict=False):
+                own = matrices[: len(cluster.members)]
+                for k, matrix in zip(cluster.members, own, strict=True):
                     count = self.counts[k]
                     lowest = np.linalg.eigvalsh(matrix[:count, :count])[0]
                     found[k] = bool(lowest > 0)
@@ -244,7 +245,7 @@ class Sample:
         return True
 
     def stacked(self, cluster: Cluster) -> Case:
-        """All members of a cluster; the first repeats until devices have as many."""
+        """All members of a cluster; the first repeats till all devices have as many."""
         if cluster.stack is None:
             cases = [
                 one.case(self.systems[k])
@@ -261,9 +262,15 @@ class Sample:
         which = np.array(places + [places[0]] * (size - len(places)))
         return observables.chosen(self.stacked(cluster), which)
 
-    def room_for(self, count: int) -> int:
-        """A usual size of a stack of some members: of these few programs are made."""
-        return devices.evenly(1 << (count - 1).bit_length(), self.mesh)
+    def room_for(self, count: int, most: int | None = None) -> int:
+        """A usual size of a stack of some members: of these few programs are made.
+
+        With `most` no larger than so many for each device.
+        """
+        size = 1 << (count - 1).bit_length()
+        if most is not None:
+            size = min(size, most * devices.evenly(1, self.mesh))
+        return devices.evenly(size, self.mesh)
 
 
 def _system(engine: Engine, structure: Structure, room: int) -> System:

@@ -18,6 +18,7 @@ from typing import Any
 import jax
 
 from ase_reaxff_jax import compilation_cache
+from ase_reaxff_jax.fit import devices
 from ase_reaxff_jax.fit.output import claim
 from ase_reaxff_jax.fit.record import Record
 from ase_reaxff_jax.fit.search import Best, Found, Step
@@ -32,7 +33,7 @@ def begin(stop, news, alive, settings: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     news.cancel_join_thread()  # nobody listens any more when these processes end
     threading.Thread(target=_end_with, args=[alive], daemon=True).start()
-    _links.update(stop=stop, news=news)
+    _links.update(stop=stop, news=news, device=settings["device"])
     LOG.setLevel(settings["level"])
     LOG.propagate = False
     LOG.addHandler(logging.NullHandler())
@@ -64,10 +65,11 @@ def trial_of(task: Task, folder: Path | None, identity: dict, number: int) -> Fo
     if folder is not None:
         claim(folder, resume=True)
         record = Record(folder, {**identity, "trial": number + 1}, resume=True)
-    objectives = task.objectives()  # of which the first process has told all there is
     handler = QueueHandler(_links["news"])
-    LOG.addHandler(handler)
-    try:
-        return searched(task.arguments, objectives, folder, record, told, [number])
-    finally:
-        LOG.removeHandler(handler)
+    with jax.default_device(devices.of_trial(number, _links["device"])):
+        objectives = task.objectives()  # of which the first process has told everything
+        LOG.addHandler(handler)
+        try:
+            return searched(task.arguments, objectives, folder, record, told, [number])
+        finally:
+            LOG.removeHandler(handler)

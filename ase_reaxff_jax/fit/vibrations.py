@@ -36,7 +36,7 @@ from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.programs import strained
 
-AT_ONCE = 16  # modes in one call, which needs their structures as often
+AT_ONCE = 16  # modes in one call on a device, which needs their structures as often
 
 
 class Vibration(NamedTuple):
@@ -117,7 +117,7 @@ class Vibrations:
     ) -> dict[int, tuple[np.ndarray, ...]]:
         """Of each mode by parameters, positions and strain, by structure."""
         asked = [(k, u) for k in members for u in found[k].directions]
-        size = self.sample.room_for(min(len(asked), AT_ONCE))
+        size = self.sample.room_for(len(asked), AT_ONCE)
         parts = [
             self._call(engine, cluster, asked[first : first + size], size)
             for first in range(0, len(asked), size)
@@ -184,6 +184,6 @@ def slopes_of_curvatures(
 
         return jax.jvp(change, (zero,), (jnp.ones_like(zero),))[1]
 
-    # One after the other: two batches of charge equations at once can hang, see
-    # `solvers`.
+    # One after the other: two batches of charge equations at once on one device can
+    # hang, see `solvers`.
     return side_by_side(one, mesh, force_field, cases, directions, in_turn=True)
