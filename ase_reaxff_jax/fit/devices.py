@@ -17,14 +17,17 @@ def mesh_of_devices() -> Mesh | None:
     and the threads of XLA, which solving charge equations on two devices can block.
     """
     devices = jax.local_devices()
-    if default_device() is not None or devices[0].platform == "cpu":
+    if chosen_device() is not None or devices[0].platform == "cpu":
         return None
     return mesh_of(devices) if len(devices) > 1 else None
 
 
-def default_device() -> jax.Device | str | None:
-    """The device that jax was told to use, or its platform."""
-    return jax.config.jax_default_device  # type: ignore[attr-defined]
+def chosen_device() -> tuple[str, int] | None:
+    """Platform and number of the device that jax was told to use, if it was."""
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    if isinstance(device, str):  # a platform, of which it takes the first
+        device = jax.local_devices(backend=device)[0]
+    return device and (device.platform, device.id)
 
 
 def of_trial(number: int, chosen: tuple[str, int] | None) -> jax.Device:

@@ -190,10 +190,8 @@ def joined(parts: Sequence[Found], interrupted: bool) -> Found:
 
 def _settings() -> dict[str, Any]:
     """Of this process, that others take over."""
-    device = devices.default_device()
-    known = isinstance(device, jax.Device)
     return {
-        "device": (device.platform, device.id) if known else None,
+        "device": devices.chosen_device(),
         "level": LOG.getEffectiveLevel(),
         "platforms": jax.config.values["jax_platforms"],
         "cache": jax.config.values["jax_compilation_cache_dir"],
