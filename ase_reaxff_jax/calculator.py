@@ -55,8 +55,8 @@ class JaxReaxFF(Calculator):
         dtype: "float64"; "mixed", with single precision for each pair of the van der
             Waals and Coulomb interactions, of more than 256 atoms also for each angle
             and torsion, and double precision for their sums and all else (forces within
-            about 1e-4 eV/Å of those of "float64", steps of large structures in 0.75 to
-            1 of the time); or "float32" for everything, which takes coordinates up to
+            about 1e-4 eV/Å of those of "float64", steps of large structures in 0.7 to 1
+            of the time); or "float32" for everything, which takes coordinates up to
             1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
             are reused while no atom has moved more than half of it.

@@ -61,8 +61,9 @@ def fit(
     seen. Derivatives that are not finite, as at kinks, are replaced by differences, and
     the log says of which parameters and structures.
 
-    Where jax has several accelerators, each evaluates a part of the structures, or a
-    trial of those at once; `jax.config.update("jax_default_device", ...)` chooses one.
+    Where jax has several accelerators, each evaluates a part of the structures, which
+    one of them minimises, or a trial of those at once;
+    `jax.config.update("jax_default_device", ...)` chooses one.
 
     ================  =================================================================
     optimizer         what a step is
