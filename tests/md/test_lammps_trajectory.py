@@ -66,4 +66,6 @@ def test_positions_are_those_of_lammps_for_200_steps(build):
     theirs = lammps_dynamics.trajectory(
         atoms, force_field, steps=STEPS, every=50, timestep_fs=0.25
     )
-    np.testing.assert_allclose(np.array(frames), theirs, rtol=0, atol=1e-6)
+    apart = abs(np.array(frames) - theirs).max()
+    print(f"{atoms.symbols}: at most {apart:.1e} Å from LAMMPS's positions")
+    assert apart < 1e-6
