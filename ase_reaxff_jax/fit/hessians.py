@@ -61,9 +61,7 @@ def second_derivatives(
         def energy(y):
             positions, strain = y[:size].reshape(-1, 3), y[size:].reshape(3, 3)
             system = strained(case.system, positions, strain)
-            return total_energy(
-                parameters, system, case.neighbors, case.topology, options, guess
-            )[0]
+            return total_energy(parameters, system, *case.lists, options, guess)[0]
 
         start = jnp.concatenate([case.system.positions.ravel(), jnp.zeros(9)])
         _, along = jax.linearize(jax.grad(energy), start)

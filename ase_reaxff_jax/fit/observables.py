@@ -7,6 +7,7 @@ combination rules lie inside what is differentiated.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
@@ -34,6 +35,25 @@ class Case(eqx.Module):
     neighbors: Neighbors
     topology: Topology
     bound: Float[AnyArray, "*cases close"]  # orders up to which bonds are listed
+
+    @property
+    def lists(self) -> tuple[Neighbors, Topology]:
+        """Neighbours and topology, known to be complete: see `cases.listed`.
+
+        Else each loop of a program would hold the comparisons of what lists need with
+        what room they have, which takes a seventh of its compilation.
+        """
+        enough = np.zeros((), np.int32)
+        neighbors = eqx.tree_at(
+            lambda n: list(n.needed.values()), self.neighbors,
+            [enough] * len(self.neighbors.needed),
+        )  # fmt: skip
+        topology = eqx.tree_at(
+            lambda t: [t.bonds.needed, t.angles.needed, t.torsions.needed,
+                       t.hydrogen_bonds.needed, t.hydrogen_bonds.needed_acceptors],
+            self.topology, [enough] * 5,
+        )  # fmt: skip
+        return neighbors, topology
 
 
 class Observables(eqx.Module):
@@ -76,9 +96,7 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
 
     def energy(force_field, positions, strain):
         system = strained(case.system, positions, strain)
-        return total_energy(
-            mix(force_field), system, case.neighbors, case.topology, options, guess
-        )
+        return total_energy(mix(force_field), system, *case.lists, options, guess)
 
     if slopes:
         strain = jnp.zeros((3, 3), guess.dtype)
@@ -89,7 +107,7 @@ def _measured(force_field, case: Case, options: Options, slopes: bool) -> Measur
         solution, covered = along.solution, along.covered
     else:
         result = derivatives(
-            mix(force_field), case.system, case.neighbors, case.topology, guess,
+            mix(force_field), case.system, *case.lists, guess,
             options=options,
         )  # fmt: skip
         value, solution, slope = result.energy, result.solution, None
@@ -171,9 +189,7 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
 
     def energy(force_field, positions, strain):
         system = strained(case.system, positions, strain)
-        return total_energy(
-            mix(force_field), system, case.neighbors, case.topology, options, guess
-        )[0]
+        return total_energy(mix(force_field), system, *case.lists, options, guess)[0]
 
     def slopes(*place):
         return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place)

@@ -171,9 +171,8 @@ def slopes_of_curvatures(
             system = strained(case.system, positions, strain)
             moved = system.positions + length * direction
             system = eqx.tree_at(lambda s: s.positions, system, moved)
-            return total_energy(
-                mix(force_field), system, case.neighbors, case.topology, options, guess
-            )[0]
+            parameters = mix(force_field)
+            return total_energy(parameters, system, *case.lists, options, guess)[0]
 
         def slopes(length):
             place = case.system.positions, jnp.zeros((3, 3), direction.dtype)
