@@ -16,7 +16,7 @@ from ase.calculators.calculator import InputError
 from ase_reaxff_jax import report
 from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.md import preparation
-from ase_reaxff_jax.md.conditions import Conditions, courses
+from ase_reaxff_jax.md.conditions import PRESSURES, Conditions, courses
 from ase_reaxff_jax.md.filenames import Files
 from ase_reaxff_jax.md.integrators import integrator_of
 from ase_reaxff_jax.md.shared_calculator import calculator_of
@@ -25,7 +25,6 @@ from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.settings import DIRECT_LIMIT
 
 LOG = logging.getLogger("ase_reaxff_jax")
-MOST_PRESSURE = 1e4  # GPa; who asks for more means another unit
 LONGEST_fs, LONG_fs = 1.0, 0.5  # time steps that are refused, and warned of
 
 
@@ -149,23 +148,26 @@ class Arguments:
         for k, atoms in enumerate(structures):
             with report.numbered(k, len(structures)):
                 mobile = preparation.mobile_components(atoms)
-            if not self.ensemble.startswith("npt"):
-                continue
-            if not atoms.pbc.all() or atoms.cell.rank < 3:
-                raise InputError(
-                    f"ensemble={self.ensemble!r} needs a structure that is periodic "
-                    f"along all three axes; pbc is {atoms.pbc.tolist()}"
-                )
-            if not mobile.all():
-                raise NotImplementedError(
-                    f"ensemble={self.ensemble!r} with fixed atoms: where they should "
-                    "go as the cell changes is not defined"
-                )
+                if self.ensemble.startswith("npt"):
+                    self._check_cell(atoms, mobile)
         most = max(map(len, structures))
         if self.batched and most > DIRECT_LIMIT:
             raise InputError(
                 f"structures of a batch have at most {DIRECT_LIMIT} atoms, one has "
                 f"{most}; run larger ones one by one"
+            )
+
+    def _check_cell(self, atoms: Atoms, mobile: np.ndarray) -> None:
+        """Whether the barostat can change it."""
+        if not atoms.pbc.all() or atoms.cell.rank < 3:
+            raise InputError(
+                f"ensemble={self.ensemble!r} needs a structure that is periodic "
+                f"along all three axes; pbc is {atoms.pbc.tolist()}"
+            )
+        if not mobile.all():
+            raise NotImplementedError(
+                f"ensemble={self.ensemble!r} with fixed atoms: where they should "
+                "go as the cell changes is not defined"
             )
 
     @cached_property
@@ -230,15 +232,7 @@ class Arguments:
             temperatures=courses(
                 "temperature_K", self.temperature_K, count, least=coldest, **shared
             ),
-            pressures=courses(
-                "pressure_GPa",
-                pressure,
-                count,
-                least=-MOST_PRESSURE,
-                most=MOST_PRESSURE,
-                hint=" (1 atm is 0.000101325 GPa)",
-                **shared,
-            ),
+            pressures=courses("pressure_GPa", pressure, count, **PRESSURES, **shared),
             seeds=[self.seed + k for k in range(count)],
             max_temperature_K=np.inf if hottest is None else hottest,
             max_displacement_A=np.inf if farthest is None else farthest,

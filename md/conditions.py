@@ -14,6 +14,12 @@ from jaxtyping import Float
 from ase_reaxff_jax.md.loop import CHUNK, Schedule, Targets
 from ase_reaxff_jax.settings import Settings
 
+MOST_PRESSURE = 1e4  # GPa; who asks for more means another unit
+PRESSURES: dict[str, Any] = dict(
+    least=-MOST_PRESSURE, most=MOST_PRESSURE, hint=" (1 atm is 0.000101325 GPa)"
+)
+"""What a `Course` accepts as a pressure."""
+
 Target = Any
 """A number, (start, stop) of a linear ramp over the run, or a function of time (fs)."""
 
@@ -61,9 +67,14 @@ class Course:
         """Of a function, which is asked once for each step."""
         if step not in self._known:
             time = step * float(self.timestep_fs)
-            value = float(self.target(time))
-            self._check(np.array([value]), self.target, at=f" at {time:g} fs")
-            return value
+            found, at = self.target(time), f" at {time:g} fs"
+            if not _is_number(found):
+                raise InputError(
+                    f"{self.name} must be a number, found {found!r}{at} in "
+                    f"{self.target!r}"
+                )
+            self._check(np.array([float(found)]), self.target, at=at)
+            return float(found)
         return self._known[step]
 
     def described(self) -> float | str:
@@ -104,6 +115,8 @@ def courses(
 
 
 def _is_number(value) -> bool:
+    if getattr(value, "shape", None) == ():
+        value = value.item()  # as interpolations give it, an array without axes
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 

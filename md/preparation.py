@@ -45,9 +45,12 @@ def mobile_components(
     return mobile
 
 
-def conserves_momentum(mobile: Bool[np.ndarray, "atoms 3"], ensemble: str) -> bool:
-    """Whether the total momentum stays what it is, and so carries no heat."""
-    return bool(mobile.all()) and len(mobile) > 1 and ensemble != "nvt-langevin"
+def conserved_momentum(
+    mobile: Bool[np.ndarray, "atoms 3"], ensemble: str
+) -> Bool[np.ndarray, "3"]:
+    """Along which axes the total momentum stays what it is, and so carries no heat."""
+    conserves = len(mobile) > 1 and ensemble != "nvt-langevin"
+    return np.all(mobile, axis=0) & conserves
 
 
 def masses_of(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
@@ -62,13 +65,13 @@ def masses_of(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
 def particles_of(atoms: Atoms, ensemble: str, settings: Settings, size: int):
     """Masses, what moves, and the degrees of freedom, padded to `size` atoms."""
     mobile, masses = mobile_components(atoms), masses_of(atoms)
-    drifts = conserves_momentum(mobile, ensemble)
+    drifts = conserved_momentum(mobile, ensemble)
     spare = size - len(atoms)
     return Particles(
         masses=settings.array(np.pad(masses, (0, spare), constant_values=1.0)),
         mobile=np.pad(mobile, [(0, spare), (0, 0)]),
-        degrees=settings.array(float(mobile.sum() - 3 * drifts)),
-        drifts=np.asarray(drifts),
+        degrees=settings.array(float(mobile.sum() - drifts.sum())),
+        drifts=drifts,
     )
 
 
@@ -77,11 +80,11 @@ def first_velocities(
 ) -> Float[np.ndarray, "atoms 3"]:
     """The atoms' own, or where they have none at random; in ASE's units.
 
-    Drawn velocities have exactly the temperature. The common motion is taken out of
-    drawn velocities, and of any with a thermostat, where nothing would ever stop it.
+    Drawn velocities have exactly the temperature. Common motion that nothing would ever
+    stop is taken out of drawn velocities, and of any with a thermostat.
     """
     mobile = mobile_components(atoms)
-    drifts = conserves_momentum(mobile, ensemble)
+    drifts = conserved_momentum(mobile, ensemble)
     masses = masses_of(atoms)[:, None]
     velocities = np.where(mobile, atoms.get_velocities(), 0.0)
     if not np.isfinite(velocities).all():
@@ -91,10 +94,11 @@ def first_velocities(
         random = np.random.default_rng(seed)
         velocities = random.standard_normal(mobile.shape) / np.sqrt(masses)
         velocities = np.where(mobile, velocities, 0.0)
-    if drifts and (drawn or ensemble != "nve"):
-        velocities -= (masses * velocities).sum(axis=0) / masses.sum()
+    if drawn or ensemble != "nve":
+        common = (masses * velocities).sum(axis=0) / masses.sum()
+        velocities -= np.where(drifts, common, 0.0)
     if drawn:
-        degrees = mobile.sum() - 3 * drifts
+        degrees = mobile.sum() - drifts.sum()
         energy = 0.5 * (masses * velocities**2).sum()
         wanted = 0.5 * degrees * units.kB * temperature_K
         velocities *= np.sqrt(wanted / energy) if energy > 0 else 0.0

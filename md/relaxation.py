@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ase_reaxff_jax.calculator import JaxReaxFF
 from ase_reaxff_jax.errors import suggestion
+from ase_reaxff_jax.md.conditions import PRESSURES, Course
 from ase_reaxff_jax.md.minimizers import MINIMIZERS
 from ase_reaxff_jax.md.minimizers.setup import Request, simulation_of
 from ase_reaxff_jax.md.shared_calculator import calculator_of
@@ -178,8 +179,8 @@ def _cell(structures: list[Atoms], cell: Any, pressure_GPa: Any):
         return "fixed", strains
     if not isinstance(pressure_GPa, int | float | np.number):
         raise InputError(f"pressure_GPa must be a number, not {pressure_GPa!r}")
-    if not np.isfinite(pressure_GPa):
-        raise InputError(f"pressure_GPa must be finite, is {pressure_GPa}")
+    # Made for its check: `run` refuses the same pressures, in the same words.
+    Course("pressure_GPa", pressure_GPa, steps=0, timestep_fs=0.0, **PRESSURES)
     for k, atoms in enumerate(structures):
         if not atoms.pbc.all() or atoms.cell.rank < 3:
             which = f"; structure {k} is not" if len(structures) > 1 else ""

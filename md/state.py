@@ -49,7 +49,7 @@ class Particles(eqx.Module):
     masses: Float[AnyArray, " atoms"]  # amu; 1 on padding
     mobile: Bool[AnyArray, "atoms 3"]  # False on padding and where constrained
     degrees: Float[AnyArray, ""]  # of freedom
-    drifts: Bool[AnyArray, ""]  # the total momentum is conserved and is not heat
+    drifts: Bool[AnyArray, "3"]  # along x, y, z momentum is conserved and is not heat
 
     def masked(self, vectors: Float[Array, "atoms 3"]) -> Float[Array, "atoms 3"]:
         """Vectors with zeros where nothing moves."""
@@ -65,15 +65,24 @@ class Particles(eqx.Module):
         self, velocities: Float[AnyArray, "atoms 3"]
     ) -> Float[Array, ""]:
         """Kinetic energy without that of the common motion, eV."""
-        weights = jnp.where(self.mobile[:, 0], self.masses, 0.0)
-        momentum = weights @ velocities
-        common = 0.5 * jnp.sum(momentum**2) / jnp.sum(weights)
-        energy = self.kinetic_energy(velocities)
-        return energy - jnp.where(self.drifts, common, 0.0)
+        return self.kinetic_energy(self._thermal_velocities(velocities))
 
-    def kinetic_stress(self, velocities) -> Float[Array, "3 3"]:
-        """sum_i m_i v_i v_i, eV."""
+    def kinetic_stress(
+        self, velocities: Float[AnyArray, "atoms 3"]
+    ) -> Float[Array, "3 3"]:
+        """sum_i m_i v_i v_i without the common motion, eV."""
+        velocities = self._thermal_velocities(velocities)
         return (self.masses[:, None] * velocities).T @ velocities
+
+    def _thermal_velocities(
+        self, velocities: Float[AnyArray, "atoms 3"]
+    ) -> Float[Array, "atoms 3"]:
+        """Velocities without the common motion along the axes where there is one."""
+        weights = jnp.where(self.mobile, self.masses[:, None], 0.0)
+        total = jnp.where(self.drifts, jnp.sum(weights, axis=0), 1.0)
+        common = jnp.sum(weights * velocities, axis=0) / total
+        common = jnp.where(self.drifts, common, 0.0)
+        return self.masked(velocities - common[None])
 
 
 class Now(eqx.Module):

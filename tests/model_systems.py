@@ -77,7 +77,7 @@ def particles_of(count: int, mass: float, *, drifts: bool) -> Particles:
         masses=np.full(count, mass),
         mobile=np.ones((count, 3), bool),
         degrees=np.asarray(3.0 * count - 3.0 * drifts),
-        drifts=np.asarray(drifts),
+        drifts=np.full(3, drifts),
     )
 
 

@@ -76,8 +76,8 @@ class CellRescaling:
         rate = now.compressibility * now.timestep / (3.0 * now.pressure_tau)
         if not self.stochastic:
             return rate * excess
-        lost = jnp.where(particles.drifts, 1.0, 0.0)
-        excess += lost * now.kT / volume * unit
+        lost = jnp.where(particles.drifts[None], unit, 0.0)
+        excess += lost * now.kT / volume
         noise = jax.random.normal(jax.random.fold_in(now.key, 2), (3, 3), unit.dtype)
         noise = 0.5 * (noise + noise.T)
         # Beside the diagonal the sum of two halves; on it one number, of variance 1.

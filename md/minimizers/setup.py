@@ -101,7 +101,7 @@ def _goal(
         masses=array(np.ones(size)),
         mobile=np.pad(mobile, [(0, size - len(atoms)), (0, 0)]),
         degrees=array(1.0),
-        drifts=np.asarray(False),
+        drifts=np.zeros(3, bool),
         fmax=array(float(request.fmax[k])),
         most_steps=np.asarray(request.most_steps[k], np.int32),
         atoms=array(float(len(atoms))),

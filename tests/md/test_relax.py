@@ -70,7 +70,7 @@ def goal_of(atoms, mobile=True, strains=True):
     one = np.asarray(1.0)
     return Goal(
         masses=np.ones(len(atoms)), mobile=np.full((len(atoms), 3), mobile),
-        degrees=one, drifts=np.asarray(False), fmax=one,
+        degrees=one, drifts=np.zeros(3, bool), fmax=one,
         most_steps=np.asarray(1, np.int32), atoms=np.asarray(float(len(atoms))),
         cell=atoms.cell.array, strains=np.full((3, 3), strains), restraints=None,
     )  # fmt: skip
@@ -229,6 +229,13 @@ def test_bad_arguments_are_named(calc, options, words):
         relax(molecule("H2O"), progress=False, **{"calc": calc, **options})
     with pytest.raises(InputError, match="6"):
         quiet(moist_methane(), calc, cell=[True, False])
+
+
+@pytest.mark.parametrize("pressure", [101325, -2e4, np.nan])
+def test_a_pressure_in_another_unit_is_refused(calc, pressure):
+    words = r"at most 10000 \(1 atm is 0\.000101325 GPa\), found (101325|-20000|nan)"
+    with pytest.raises(InputError, match=words):
+        quiet(moist_methane(), calc, cell=True, pressure_GPa=pressure, steps=0)
 
 
 def restraints_of(atoms, *given, room=3):

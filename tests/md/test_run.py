@@ -111,6 +111,52 @@ def test_momentum_is_conserved(calc):
     np.testing.assert_allclose(result.atoms.get_momenta().sum(axis=0), 0, atol=1e-9)
 
 
+PARTLY_FIXED = [  # atoms, axes along which they are fixed, degrees of freedom left
+    (range(8), (False, False, True), 16 - 2),
+    ([0, 1, 2], (False, False, True), 24 - 3 - 2),
+    ([5], (True, False, False), 24 - 1 - 2),
+    ([5], (True, True, True), 24 - 3),
+]
+
+
+def partly_fixed(fixed, axes):
+    atoms = moist_methane()
+    atoms.set_constraint(FixCartesian(list(fixed), mask=axes))
+    return atoms
+
+
+def test_momentum_is_conserved_along_the_axes_where_no_atom_is_fixed(calc):
+    structures = [partly_fixed(fixed, axes) for fixed, axes, _ in PARTLY_FIXED]
+    results = quiet(structures, calc, ensemble="nvt-csvr", steps=30)
+    for result, (_, axes, degrees) in zip(results, PARTLY_FIXED, strict=True):
+        momentum = result.atoms.get_momenta().sum(axis=0)
+        np.testing.assert_allclose(momentum[~np.array(axes)], 0, atol=1e-9)
+        expected = 2.0 * result.kinetic_energy / degrees / units.kB
+        np.testing.assert_allclose(result.temperature_K, expected)
+        assert result.temperature_K[0] == pytest.approx(300.0)
+    alone = quiet(structures[1], calc, ensemble="nvt-csvr", steps=30, seed=1)
+    np.testing.assert_allclose(
+        results[1].total_energy, alone.total_energy, rtol=0, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(("fixed", "axes", "degrees"), PARTLY_FIXED[:3])
+def test_common_motion_is_neither_temperature_nor_pressure(calc, fixed, axes, degrees):
+    atoms = partly_fixed(fixed, axes)
+    warm(atoms)
+    masses, velocities = atoms.get_masses(), atoms.get_velocities()
+    drifting = atoms.copy()
+    drifting.set_velocities(velocities + np.where(axes, 0.0, [0.03, 0.02, -0.01]))
+    own, other = (quiet(a, calc, ensemble="nve", steps=0) for a in (atoms, drifting))
+    common = np.where(axes, 0.0, masses @ velocities / masses.sum())
+    twice_thermal = (masses[:, None] * (velocities - common) ** 2).sum()
+    temperature = twice_thermal / degrees / units.kB
+    for result in (own, other):
+        assert result.temperature_K[0] == pytest.approx(temperature)
+        assert result.pressure_GPa[0] == pytest.approx(own.pressure_GPa[0], rel=1e-9)
+    assert other.kinetic_energy[0] > 1.1 * own.kinetic_energy[0]
+
+
 def test_a_cluster_keeps_its_angular_momentum(calc):
     atoms = molecule("CH3CH2OH")
     tight = JaxReaxFF("cho", charge_tolerance=1e-12)
@@ -283,3 +329,25 @@ def test_a_pressure_in_another_unit_is_refused(calc, pressure):
     words = r"at most 10000 \(1 atm is 0\.000101325 GPa\), found (101325|-?20000)"
     with pytest.raises(InputError, match=words):
         quiet(moist_methane(), calc, ensemble="npt-scr", steps=1, pressure_GPa=pressure)
+
+
+@pytest.mark.parametrize("found", [None, "300", [300.0], True])
+def test_a_function_of_time_that_gives_no_number_is_named(calc, found):
+    with pytest.raises(InputError, match=r"temperature_K must be .* at 0 fs"):
+        quiet(molecule("H2O"), calc, steps=1, temperature_K=lambda time: found)
+    function = Course(
+        "pressure_GPa", lambda time: found if time else np.array(1.0),
+        steps=1, timestep_fs=0.5, least=0.0,
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"pressure_GPa must be .* at 0\.5 fs"):
+        function.at(np.arange(2))
+
+
+def test_a_barostat_names_the_structure_that_it_cannot_serve(calc):
+    options = dict(ensemble="npt-mtk", pressure_GPa=0.0, steps=1)
+    slab, held = moist_methane([True, True, False]), moist_methane()
+    held.set_constraint(FixAtoms([0]))
+    with pytest.raises(InputError, match=r"^structure 1: .* periodic"):
+        quiet([moist_methane(), slab], calc, **options)
+    with pytest.raises(NotImplementedError, match=r"^structure 1: .* fixed atoms"):
+        quiet([moist_methane(), held], calc, **options)
