@@ -28,6 +28,8 @@ from ase_reaxff_jax.notices import Notices
 from ase_reaxff_jax.report import explained
 from ase_reaxff_jax.results import UNDEFINED, results_of
 from ase_reaxff_jax.settings import Settings, device_name
+from ase_reaxff_jax.system import System
+from ase_reaxff_jax.topology import Topology
 
 PLAIN = (bool, int, float, str, Path)
 ASE_ARGUMENTS = ("restart", "label", "atoms", "directory")
@@ -201,6 +203,16 @@ class JaxReaxFF(Calculator):
         self._give_notice(atoms, evaluation.charges)
         self.atoms = atoms.copy()
         self.results = results_of(atoms, evaluation)
+
+    def notice(
+        self, atoms: Atoms, charges: np.ndarray, system: System, topology: Topology
+    ) -> None:
+        """Tells what the user should know of atoms that a driver moves.
+
+        `system` and `topology` are theirs; lists that were met before cost nothing.
+        """
+        self._engine.missing.note(system, topology)
+        self._give_notice(atoms, charges)
 
     def _give_notice(self, atoms: Atoms, charges: np.ndarray) -> None:
         engine, notices = self._engine, self._notices

@@ -161,7 +161,7 @@ def md(
     # The rest has the names of the arguments of `run`.
     given |= {"atoms": atoms, "calc": calc, "stop": None}
     result = carried_out(given, accepted)
-    _show(result, timestep_fs)
+    _show(result, timestep_fs, checkpoint)
     written = outputs if write_input is None else [*outputs, write_input]
     if written:
         print(f"wrote {', '.join(map(str, written))}")
@@ -190,13 +190,16 @@ def _target(option: str, text: str | None) -> float | tuple[float, float] | None
     return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
 
-def _show(result: Any, timestep_fs: float) -> None:
+def _show(result: Any, timestep_fs: float, checkpoint: Path | None) -> None:
     """What became of the run, in a few lines."""
     from ase_reaxff_jax.cli_tables import console
 
     out, atoms = console(), len(result.atoms)
+    reached = result.atoms.info  # between rows where the run was stopped
     ended = f", ended early: {result.stopped}" if result.stopped else ""
-    out.print(f"{result.step[-1]} steps, {result.time_fs[-1]:g} fs{ended}")
+    if result.stopped and checkpoint is not None:
+        ended += f"; {checkpoint} has this step, --restart goes on from there"
+    out.print(f"{reached['step']} steps, {reached['time_fs']:g} fs{ended}")
     half = slice(len(result.step) // 2, None)
     out.print(f"Temperature: {result.temperature_K[half].mean():.1f} K (second half)")
     energies = result.total_energy

@@ -5,6 +5,8 @@ Angles and torsions then have no energy, as in LAMMPS. That is common and often 
 row is an error.
 """
 
+from weakref import WeakValueDictionary
+
 import numpy as np
 from ase.calculators.calculator import InputError
 from jaxtyping import Bool, Int
@@ -51,8 +53,10 @@ def missing_rows(
     before = around[i] - further[species[j]] > 0  # beside the bond itself
     after = around[j] - further[species[i]] > 0
     torsions = np.zeros((types,) * 4, bool)
-    for b, c in np.unique(np.stack([species[i], species[j]], axis=1), axis=0):
-        along = (species[i] == b) & (species[j] == c)
+    pairs = types * species[i] + species[j]  # one number each: quick to sort
+    for pair in np.unique(pairs):
+        b, c = divmod(int(pair), types)
+        along = pairs == pair
         torsions[:, b, c, :] = _together(before[along], after[along])
 
     without_angle = np.all(rows.angle < 0, axis=3)
@@ -80,7 +84,8 @@ class MissingTerms:
         self.names: set[str] = set()
         self._rows = rows
         self._elements = elements
-        self._seen: Topology | None = None
+        # A driver comes back to the same lists of many structures.
+        self._seen: WeakValueDictionary[int, Topology] = WeakValueDictionary()
 
     def possible(self, species: Int[np.ndarray, " atoms"]) -> bool:
         """Whether a structure of these types can have one."""
@@ -88,9 +93,9 @@ class MissingTerms:
 
     def note(self, system: System, topology: Topology) -> None:
         """Adds those of a structure; the topology is that of its evaluation."""
-        if topology is self._seen:
+        if self._seen.get(id(topology)) is topology:
             return
-        self._seen = topology
+        self._seen[id(topology)] = topology
         species = np.asarray(system.species)[np.asarray(system.mask)]
         if self.possible(species):
             self.names |= missing_rows(

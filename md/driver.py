@@ -80,8 +80,9 @@ def run(
         seed: Of velocities and noise; the systems of a batch have seed, seed + 1, ...
         log_every: Steps between rows of the log and of the result.
         trajectory: Files, by suffix: .extxyz, .traj, .h5md, .lammpstrj. The last is in
-            LAMMPS's units "real": `ase.io.read(file, units="real")`. Those of a batch
-            are numbered: run-0.extxyz, ...
+            LAMMPS's units "real": `ase.io.read(file, units="real")`; its types number
+            the elements in the order of the force field, as `bonds` does. Those of a
+            batch are numbered: run-0.extxyz, ...
         trajectory_every: Steps between frames; None: `log_every`.
         log: CSV file of the rows. Its `conserved_energy_eV`, and the result's, is the
             total energy less what thermostat and barostat have given. It jumps by some
@@ -97,7 +98,8 @@ def run(
             calculator, conditions and names of files must be the same, of a function of
             time its start is compared. `steps` may be more than before, unless there is
             a ramp; limits, `wall_time_s`, `stop`, `picture`, `checkpoint_every` and
-            `progress` may change.
+            `progress` may change. Positions, cell and momenta are the checkpoint's;
+            those given are not used.
         overwrite: Replace files that exist.
         max_temperature_K: Above it the run ends with an error.
         max_displacement_A: The same for the way of an atom in one step.

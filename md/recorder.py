@@ -65,7 +65,7 @@ class Recorder:
             elif name in LINES:
                 opened(LINES[name], path, name, symbols, elements=used)
             else:
-                opened(trajectories, path, name)
+                opened(trajectories, path, name, elements=used)
 
     def flush(self) -> dict[str, Any]:
         """Brings all files to the disk; where each of them ends."""

@@ -1,8 +1,11 @@
 """One call of `run`, from its first step to its results."""
 
+import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -17,6 +20,7 @@ from ase_reaxff_jax.md.records import Records
 from ase_reaxff_jax.md.results import RunResult
 from ase_reaxff_jax.md.signals import Interrupts
 
+LOG = logging.getLogger("ase_reaxff_jax")
 FS_PER_DAY = 86_400.0
 FS_PER_NS = 1e6
 
@@ -57,6 +61,7 @@ class Session:
         accepted()
         if kept is not None:
             self.records.resume(kept)
+            self._give_notice()
             if self.records.record_end(self._speed):
                 self._ask_to_stop()
             return
@@ -68,14 +73,28 @@ class Session:
 
     def _record(self, row: np.ndarray) -> None:
         if self.records.record(row, self._speed):
+            self._give_notice()
             self._ask_to_stop()
+
+    def _give_notice(self) -> None:
+        simulation = self.simulation
+        with simulation.scope():
+            charges = jax.device_get(simulation.state.result.solution.charges)
+        for k, system in enumerate(simulation.systems()):
+            atoms = simulation.structures[k]
+            own = simulation.one(charges, k)[: len(atoms)].astype(float)
+            topology = simulation.renewal.entries[k].topology
+            self.calculator.notice(atoms, own, system, topology)
 
     def _save_crash(self, error: SimulationBlewUp) -> None:
         info = error.atoms.info
         path = self.arguments.folder() / CRASH
-        file = ExtendedXYZ.create(path, overwrite=True)
-        file.write(Frame(info["step"], info["time_fs"], error.atoms))
-        file.close()
+        try:
+            with closing(ExtendedXYZ.create(path, overwrite=True)) as file:
+                file.write(Frame(info["step"], info["time_fs"], error.atoms))
+        except OSError as failure:  # which must not hide that of the run
+            LOG.warning("the last good frame is not in a file: %s", failure)
+            return
         error.args = (f"{error} The last good frame is in {path}.",)
 
     # Steps

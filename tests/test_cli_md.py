@@ -16,6 +16,7 @@ from ase.io import write
 from ase_reaxff_jax import cli, cli_errors, cli_input
 from ase_reaxff_jax.md import run as run_function
 from ase_reaxff_jax.md.records import Records
+from ase_reaxff_jax.md.session import Session
 
 OPTIONS = typer.main.get_command(cli.app).commands["md"].params
 LINES = """\
@@ -147,6 +148,23 @@ def test_a_signal_ends_a_run_with_the_step_and_the_way_to_go_on(
         "goes on from there",
         last,
     ]
+
+
+def test_a_run_that_is_stopped_between_rows_tells_the_step_that_it_reached(
+    folder, capsys, monkeypatch
+):
+    def late(self):
+        self._stopped = "after 2 s of wall time" if self.simulation.step else ""
+        return self._stopped
+
+    monkeypatch.setattr(Session, "_reason_to_stop", late)
+    asked = "md", "there/water.xyz", "--ffield", "cho", "--steps", 2000, "--no-progress"
+    assert command(*asked, "--log-every", 2000, "--checkpoint", "md.ckpt") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "256 steps, 64 fs, ended early: after 2 s of wall time; md.ckpt has this step, "
+        "--restart goes on from there" in told
+    )
 
 
 def test_every_argument_of_run_is_an_option():

@@ -7,6 +7,7 @@ from ase.geometry import complete_cell
 from jaxtyping import Float
 
 from ase_reaxff_jax.md.frames import Frame
+from ase_reaxff_jax.md.outputs.lammps_style import kinds_of
 from ase_reaxff_jax.md.outputs.text_trajectory import TextTrajectory, rows
 
 COLUMNS = "id type element q xu yu zu vx vy vz fx fy fz"
@@ -17,12 +18,15 @@ class LammpsDump(TextTrajectory):
     """A file such as `md.lammpstrj`, in LAMMPS's units "real".
 
     Positions, not wrapped, are in Å, velocities in Å/fs, forces in kcal/mol/Å and
-    charges in e. Types number the elements from 1 in alphabetical order. The first cell
-    vector is along x, the second in the xy plane, as LAMMPS wants it: positions,
-    velocities and forces are rotated with the cell (a left-handed cell is mirrored).
-    An axis that is not periodic is perpendicular to those that are, with bounds that
-    enclose the atoms.
+    charges in e. Types are the places of the elements in `elements`, from 1; `run`
+    gives those of the atoms in the order of the force field, as in the file of bonds.
+    The first cell vector is along x, the second in the xy plane, as LAMMPS wants it:
+    positions, velocities and forces are rotated with the cell (a left-handed cell is
+    mirrored). An axis that is not periodic is perpendicular to those that are, with
+    bounds that enclose the atoms.
     """
+
+    elements: tuple[str, ...] = ()  # none: those of the atoms, by the alphabet
 
     def _text(self, frame: Frame) -> str:
         atoms, results = frame.atoms, frame.atoms.calc.results
@@ -33,8 +37,9 @@ class LammpsDump(TextTrajectory):
         rotated = [prism.vector_to_lammps(v) for v in vectors]
         numbers = np.column_stack([results["charges"], *rotated])
         symbols = atoms.get_chemical_symbols()
-        types = {symbol: k for k, symbol in enumerate(sorted(set(symbols)), start=1)}
-        first = [f"{k} {types[s]} {s}" for k, s in enumerate(symbols, start=1)]
+        types = 1 + kinds_of(symbols, self.elements or sorted(set(symbols)))
+        pairs = zip(types.tolist(), symbols, strict=True)
+        first = [f"{k} {kind} {s}" for k, (kind, s) in enumerate(pairs, start=1)]
         return (
             f"ITEM: TIMESTEP\n{frame.step}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\n"
             f"{_box(atoms, prism.cell, rotated[0])}ITEM: ATOMS {COLUMNS}\n"

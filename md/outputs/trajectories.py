@@ -1,5 +1,6 @@
 """Trajectories, their formats chosen by the suffixes of their names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,8 +43,10 @@ class Output(Protocol):
         """Closes the file; closing it again does nothing."""
 
 
-def create(path: Path, *, overwrite: bool = False) -> Output:
-    """A new trajectory, without frames.
+def create(
+    path: Path, *, overwrite: bool = False, elements: Sequence[str] = ()
+) -> Output:
+    """A new trajectory, without frames; types of LAMMPS are places in `elements`.
 
     Raises:
         InputError: no format has this suffix, or its library is missing.
@@ -51,10 +54,13 @@ def create(path: Path, *, overwrite: bool = False) -> Output:
         OSError: the file cannot be written.
     """
     check_suffix(path)
-    return KINDS[path.suffix.lower()].create(path, overwrite=overwrite)
+    made = KINDS[path.suffix.lower()].create(path, overwrite=overwrite)
+    return _with_types(made, elements)
 
 
-def reopen(path: Path, position: dict[str, Any]) -> Output:
+def reopen(
+    path: Path, position: dict[str, Any], *, elements: Sequence[str] = ()
+) -> Output:
     """The trajectory as it was when `flush` returned `position`.
 
     Frames written after that are removed; the next one is appended.
@@ -65,7 +71,13 @@ def reopen(path: Path, position: dict[str, Any]) -> Output:
         FileNotFoundError: there is no such file.
     """
     check_suffix(path)
-    return KINDS[path.suffix.lower()].reopen(path, position)
+    return _with_types(KINDS[path.suffix.lower()].reopen(path, position), elements)
+
+
+def _with_types(output: Any, elements: Sequence[str]) -> Output:
+    if isinstance(output, LammpsDump):
+        output.elements = tuple(elements)
+    return output
 
 
 def check_suffix(path: Path) -> None:

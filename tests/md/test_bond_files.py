@@ -17,6 +17,7 @@ from scipy.sparse import triu
 from small import carbon_chain
 
 from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.md import run
 from ase_reaxff_jax.md.frames import Bonding
 from ase_reaxff_jax.md.outputs.bonds import BondsFile, block
 from ase_reaxff_jax.md.outputs.species import SpeciesFile
@@ -119,6 +120,21 @@ def test_elements_and_atoms_that_do_not_fit_are_refused(kind, tmp_path):
     with pytest.raises(InputError, match="bonds of 5 atoms for a file of 4"):
         file.write(water_and_atoms())
     file.close()
+
+
+def test_bonds_and_frames_of_a_run_number_the_elements_as_the_force_field_does(
+    tmp_path,
+):
+    calc = JaxReaxFF("rdx")  # C H O N
+    bonds, dump = tmp_path / "bonds.reaxff", tmp_path / "md.lammpstrj"
+    for steps in (0, 1):
+        run(Atoms("NO", [[0, 0, 0], [0, 0, 1.2]]), calc, ensemble="nve", steps=steps,
+            log_every=1, bonds=bonds, trajectory=dump, checkpoint=tmp_path / "ckpt",
+            restart=True, progress=False)  # fmt: skip
+    lines = [line.split() for line in bonds.read_text().splitlines()]
+    assert [x[1] for x in lines if x[0] != "#"] == ["2", "1"] * 2
+    lines = [line.split() for line in dump.read_text().splitlines()]
+    assert [x[1:3] for x in lines if len(x) == 13] == [["2", "N"], ["1", "O"]] * 2
 
 
 def test_each_bonded_image_is_named():

@@ -197,6 +197,42 @@ def test_a_blow_up_leaves_the_checkpoint_whole(here, calc):
     assert result.step[-1] == 60
 
 
+def test_a_frame_that_cannot_be_saved_does_not_hide_why_the_run_failed(
+    here, calc, caplog
+):
+    (here / "crash.extxyz").mkdir()
+    with pytest.raises(SimulationBlewUp, match=r"the limit is 0\.001 Å") as caught:
+        run(molecule("H2O"), calc, max_displacement_A=0.001, **OPTIONS)
+    assert "crash.extxyz" not in str(caught.value)
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "last good frame" in told and "crash.extxyz" in told
+
+
+BENT = Atoms("OFeOH", [[0, 0, 0], [1.9, 0, 0], [2.5, 1.8, 0], [3.4, 1.9, 0.1]])
+
+
+def test_a_run_gives_the_notices_of_its_structures_once(caplog):
+    calc, atoms = JaxReaxFF("Fe_O_C_H", charge=1.0), BENT.copy()
+    atoms.set_cell([20.0, 20.0, 20.0])
+    atoms.pbc = True
+    with pytest.warns(UserWarning, match="total charge of 1 e") as warned:
+        run([molecule("H2O"), atoms], calc, ensemble="nve", steps=4, log_every=2,
+            temperature_K=10.0, progress=False)  # fmt: skip
+    assert "torsion H O Fe H" in calc.missing_terms
+    assert caplog.text.count("no row for") == len(warned) == 1
+
+
+def test_rows_that_are_missing_are_told_when_atoms_come_near(caplog):
+    calc, found = JaxReaxFF("Fe_O_C_H"), []
+    atoms = BENT.copy()
+    atoms.positions[3] += [4.0, 0.4, 0.4]
+    atoms.set_momenta([[0, 0, 0]] * 3 + [[-1.0, -0.1, -0.1]])
+    run(atoms, calc, ensemble="nve", steps=120, log_every=10, progress=False,
+        stop=lambda frame: found.append(calc.missing_terms))  # fmt: skip
+    assert found[0] == () and "torsion H O Fe O" in found[-1]
+    assert "torsion H O Fe O" in caplog.text
+
+
 @pytest.fixture
 def renewals(monkeypatch):
     """The steps at which lists were made anew."""

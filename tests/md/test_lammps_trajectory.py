@@ -66,6 +66,7 @@ def test_positions_are_those_of_lammps_for_200_steps(build):
     theirs = lammps_dynamics.trajectory(
         atoms, force_field, steps=STEPS, every=50, timestep_fs=0.25
     )
+    assert np.shape(frames) == theirs.shape
     apart = abs(np.array(frames) - theirs).max()
     print(f"{atoms.symbols}: at most {apart:.1e} Å from LAMMPS's positions")
     assert apart < 1e-6
