@@ -28,7 +28,6 @@ from ase_reaxff_jax.notices import Notices
 from ase_reaxff_jax.report import explained
 from ase_reaxff_jax.results import UNDEFINED, results_of
 from ase_reaxff_jax.settings import Settings, device_name
-from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 
 PLAIN = (bool, int, float, str, Path)
@@ -204,14 +203,12 @@ class JaxReaxFF(Calculator):
         self.atoms = atoms.copy()
         self.results = results_of(atoms, evaluation)
 
-    def notice(
-        self, atoms: Atoms, charges: np.ndarray, system: System, topology: Topology
-    ) -> None:
+    def notice(self, atoms: Atoms, charges: np.ndarray, topology: Topology) -> None:
         """Tells what the user should know of atoms that a driver moves.
 
-        `system` and `topology` are theirs; lists that were met before cost nothing.
+        `topology` is theirs; lists that were met before cost nothing.
         """
-        self._engine.missing.note(system, topology)
+        self._engine.note_lists(atoms, topology)
         self._give_notice(atoms, charges)
 
     def _give_notice(self, atoms: Atoms, charges: np.ndarray) -> None:

@@ -196,6 +196,12 @@ class Engine:
                 system = self.system(atoms)
                 self.missing.note(system, self.lists.of(atoms, system).topology)
 
+    def note_lists(self, atoms: Atoms, topology: Topology) -> None:
+        """The same in lists of a driver; those that were met before cost nothing."""
+        if not self.missing.met(topology):
+            with self._scope():
+                self.missing.note(self.system(atoms), topology)
+
     def evaluate_batch(self, structures: list[Atoms]) -> list[Evaluation]:
         """The same for many structures: those of similar size in one program."""
         found: dict[int, Evaluation] = {}

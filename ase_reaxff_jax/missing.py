@@ -91,9 +91,13 @@ class MissingTerms:
         """Whether a structure of these types can have one."""
         return not rows_are_complete(self._rows, species)
 
+    def met(self, topology: Topology) -> bool:
+        """Whether these very lists were noted before."""
+        return self._seen.get(id(topology)) is topology
+
     def note(self, system: System, topology: Topology) -> None:
         """Adds those of a structure; the topology is that of its evaluation."""
-        if self._seen.get(id(topology)) is topology:
+        if self.met(topology):
             return
         self._seen[id(topology)] = topology
         species = np.asarray(system.species)[np.asarray(system.mask)]

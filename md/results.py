@@ -20,7 +20,9 @@ class RunResult:
     `conserved_energy` is the total energy less what thermostat and barostat have given;
     of "nvt-nose-hoover" and "npt-mtk" with the energy of these themselves, which is
     constant where temperature and pressure are. `species` has the number of molecules
-    of each formula, `reactions` what became of which molecules and when.
+    of each formula, `reactions` what became of which molecules and when. Common motion
+    along axes where momentum is conserved is part of the kinetic energy, but not of
+    temperature and pressure.
     """
 
     atoms: Atoms  # as they are at the end, with momenta and the calculator

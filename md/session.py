@@ -48,6 +48,7 @@ class Session:
         try:
             self._begin(accepted)
             self._go_on()
+            self._give_notice()
             self.records.draw()
         except SimulationBlewUp as error:
             self._save_crash(error)
@@ -80,11 +81,10 @@ class Session:
         simulation = self.simulation
         with simulation.scope():
             charges = jax.device_get(simulation.state.result.solution.charges)
-        for k, system in enumerate(simulation.systems()):
-            atoms = simulation.structures[k]
+        for k, atoms in enumerate(simulation.structures):
             own = simulation.one(charges, k)[: len(atoms)].astype(float)
             topology = simulation.renewal.entries[k].topology
-            self.calculator.notice(atoms, own, system, topology)
+            self.calculator.notice(atoms, own, topology)
 
     def _save_crash(self, error: SimulationBlewUp) -> None:
         info = error.atoms.info

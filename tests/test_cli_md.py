@@ -159,11 +159,11 @@ def test_a_run_that_is_stopped_between_rows_tells_the_step_that_it_reached(
 
     monkeypatch.setattr(Session, "_reason_to_stop", late)
     asked = "md", "there/water.xyz", "--ffield", "cho", "--steps", 2000, "--no-progress"
-    assert command(*asked, "--log-every", 2000, "--checkpoint", "md.ckpt") == 0
-    told = " ".join(capsys.readouterr().out.split())
+    name = "of a long name [b].ckpt"  # neither markup nor a line to be broken
+    assert command(*asked, "--log-every", 2000, "--checkpoint", name) == 0
     assert (
-        "256 steps, 64 fs, ended early: after 2 s of wall time; md.ckpt has this step, "
-        "--restart goes on from there" in told
+        f"256 steps, 64 fs, ended early: after 2 s of wall time; {name} has this step, "
+        "--restart goes on from there\n" in capsys.readouterr().out
     )
 
 

@@ -10,7 +10,7 @@ from ase_reaxff_jax.fit import response
 from ase_reaxff_jax.fit.coordinates import free_coordinates
 from ase_reaxff_jax.fit.hessians import hessians
 from ase_reaxff_jax.fit.layout import Layout
-from ase_reaxff_jax.fit.observables import Observables
+from ase_reaxff_jax.fit.observables import Weights
 from ase_reaxff_jax.fit.pullback import Need, Pulled
 from ase_reaxff_jax.fit.sample import Sample
 
@@ -108,8 +108,7 @@ class Response:
         free = free_coordinates(structure, positions)
         l = response.multipliers(curvature, side, free)
         sums = len(items)
-        return Need(k, items, Observables(
-            energy=np.zeros(sums),
+        return Need(k, items, Weights(
             forces=l[:, : 3 * count].reshape(sums, count, 3),
             charges=np.zeros((sums, count)),
             strain_gradient=-l[:, 3 * count :].reshape(sums, 3, 3),

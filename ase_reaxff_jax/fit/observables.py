@@ -57,9 +57,17 @@ class Case(eqx.Module):
 
 
 class Observables(eqx.Module):
-    """What one structure gives, kcal/mol, Å and e; or weights of it for many sums."""
+    """What one structure gives, kcal/mol, Å and e."""
 
-    energy: Float[AnyArray, "*sums"]
+    energy: Float[AnyArray, ""]
+    forces: Float[AnyArray, "atoms 3"]
+    charges: Float[AnyArray, " atoms"]
+    strain_gradient: Float[AnyArray, "3 3"]
+
+
+class Weights(eqx.Module):
+    """Of what one structure gives, beside its energy, for sums of it."""
+
     forces: Float[AnyArray, "*sums atoms 3"]
     charges: Float[AnyArray, "*sums atoms"]
     strain_gradient: Float[AnyArray, "*sums 3 3"]
@@ -150,7 +158,7 @@ def charge_matrices(
 def pulled_back(
     force_field: ForceField,
     cases: Case,
-    weights: Observables,
+    weights: Weights,
     *,
     options: Options,
     charges: bool,
@@ -163,7 +171,7 @@ def pulled_back(
     Args:
         force_field: The numbers.
         cases: A stack of structures.
-        weights: Of each observable of each structure, for as many sums of each.
+        weights: Of each structure, for as many sums of each.
         options: Static options.
         charges: Whether charges have weights.
         mesh: The devices, where there are several.
@@ -173,7 +181,7 @@ def pulled_back(
         strain of the structure.
     """
 
-    def one(force_field: ForceField, case: Case, weights: Observables):
+    def one(force_field: ForceField, case: Case, weights: Weights):
         return _pulled_back(force_field, case, weights, options, charges)
 
     return side_by_side(one, mesh, force_field, cases, weights)
@@ -194,13 +202,10 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
     def slopes(*place):
         return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place)
 
-    of_energy, changed = jax.linearize(slopes, *place)
+    _, changed = jax.linearize(slopes, *place)
 
-    def of_sum(weights):
-        of_derivatives = changed(-weights.forces, weights.strain_gradient)
-        return jax.tree.map(
-            lambda a, b: weights.energy * a + b, of_energy, of_derivatives
-        )
+    def of_sum(weights: Weights):
+        return changed(-weights.forces, weights.strain_gradient)
 
     parts = jax.vmap(of_sum)(weights)
     if not charges:

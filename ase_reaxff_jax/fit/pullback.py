@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.fit.layout import Layout
-from ase_reaxff_jax.fit.observables import Observables, pulled_back
+from ase_reaxff_jax.fit.observables import Weights, pulled_back
 from ase_reaxff_jax.fit.sample import Cluster, Sample
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.forcefield import ForceField
@@ -33,7 +33,7 @@ class Need(NamedTuple):
 
     structure: int
     items: np.ndarray  # rows that the sums belong to
-    weights: Observables  # with a leading axis, one entry a sum
+    weights: Weights  # with a leading axis, one entry a sum
 
 
 class Pulled(NamedTuple):
@@ -85,10 +85,9 @@ class Pullback:
                 needs.append(Need(k, items, self._weights(k, len(items), dense)))
         return needs
 
-    def _weights(self, k: int, sums: int, dense: dict[str, np.ndarray]) -> Observables:
+    def _weights(self, k: int, sums: int, dense: dict[str, np.ndarray]) -> Weights:
         count = self.layout.counts[k]
-        return Observables(
-            energy=np.zeros(sums),
+        return Weights(
             forces=dense["forces"].reshape(sums, count, 3),
             charges=dense["charges"],
             strain_gradient=dense["strain_gradient"].reshape(sums, 3, 3),
@@ -167,7 +166,7 @@ class _Call(NamedTuple):
     cluster: Cluster
     structures: list[int]  # which may repeat, for some sums each
     size: int  # of the call, with what only fills it up
-    weights: Observables  # (size, sums, ...)
+    weights: Weights  # (size, sums, ...)
     charges: bool
 
 
@@ -178,7 +177,7 @@ def _same(one: scipy.sparse.csr_array, other: scipy.sparse.csr_array) -> bool:
     )
 
 
-def _of_sums(weights: Observables, some: slice, sums: int, atoms: int) -> Observables:
+def _of_sums(weights: Weights, some: slice, sums: int, atoms: int) -> Weights:
     """The weights of some sums, padded to so many and to the atoms of a cluster."""
 
     def padded(x, *room):
@@ -186,8 +185,7 @@ def _of_sums(weights: Observables, some: slice, sums: int, atoms: int) -> Observ
         room = sums, *room, *x.shape[1 + len(room) :]
         return np.pad(x, [(0, n - k) for n, k in zip(room, x.shape, strict=True)])
 
-    return Observables(
-        energy=padded(weights.energy),
+    return Weights(
         forces=padded(weights.forces, atoms),
         charges=padded(weights.charges, atoms),
         strain_gradient=padded(weights.strain_gradient),

@@ -211,15 +211,20 @@ def test_a_frame_that_cannot_be_saved_does_not_hide_why_the_run_failed(
 BENT = Atoms("OFeOH", [[0, 0, 0], [1.9, 0, 0], [2.5, 1.8, 0], [3.4, 1.9, 0.1]])
 
 
-def test_a_run_gives_the_notices_of_its_structures_once(caplog):
+def test_a_run_gives_the_notices_of_its_structures_once(caplog, tmp_path):
     calc, atoms = JaxReaxFF("Fe_O_C_H", charge=1.0), BENT.copy()
     atoms.set_cell([20.0, 20.0, 20.0])
     atoms.pbc = True
+    options = dict(ensemble="nve", steps=4, log_every=2, temperature_K=10.0,
+                   progress=False, checkpoint=tmp_path / "run.ckpt")  # fmt: skip
     with pytest.warns(UserWarning, match="total charge of 1 e") as warned:
-        run([molecule("H2O"), atoms], calc, ensemble="nve", steps=4, log_every=2,
-            temperature_K=10.0, progress=False)  # fmt: skip
+        run([molecule("H2O"), atoms], calc, **options)
     assert "torsion H O Fe H" in calc.missing_terms
     assert caplog.text.count("no row for") == len(warned) == 1
+    again = JaxReaxFF("Fe_O_C_H", charge=1.0)
+    with pytest.warns(UserWarning, match="total charge of 1 e"):
+        run([molecule("H2O"), atoms], again, restart=True, **options)
+    assert again.missing_terms == calc.missing_terms
 
 
 def test_rows_that_are_missing_are_told_when_atoms_come_near(caplog):
