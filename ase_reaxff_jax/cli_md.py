@@ -201,7 +201,7 @@ def _show(result: Any, timestep_fs: float, checkpoint: Path | None) -> None:
         ended += f"; {checkpoint} has this step, --restart goes on from there"
     out.print(
         f"{reached['step']} steps, {reached['time_fs']:g} fs{ended}",
-        markup=False, highlight=False, soft_wrap=True,
+        markup=False, emoji=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     half = slice(len(result.step) // 2, None)
     out.print(f"Temperature: {result.temperature_K[half].mean():.1f} K (second half)")

@@ -217,7 +217,10 @@ def total_energy(
     options: Options,
     guess: Float[Array, "2 atoms"],
 ) -> tuple[Float[Array, ""], Found]:
-    """The energy of a structure, kcal/mol; NaN if a list is cut short.
+    """The energy of a structure, kcal/mol, whose lists are complete.
+
+    Lists that are cut short are refused where they are made: here each loop of a
+    program would compare what they need with what room they have.
 
     `guess` is where the iterative solution of the charge equations starts: charges and
     adjoint vector (e); with the charge model "fixed" it has the charges themselves.
@@ -229,10 +232,8 @@ def total_energy(
     pairs, solution = nonbonded.non_bonded_energy(
         parameters, system, neighbors, options, Start(guess, topology.inverse)
     )
-    complete = ~(neighbors.overflow | topology.overflow)
-    # A product and not a selection: the forces must not be numbers either.
-    energy = (through_bonds.total() + pairs) * jnp.where(complete, 1.0, jnp.nan)
-    return energy, Found(solution, topology.bonds.cover(orders.total))
+    found = Found(solution, topology.bonds.cover(orders.total))
+    return through_bonds.total() + pairs, found
 
 
 @jax.jit

@@ -119,7 +119,7 @@ def _covered(
     """
     outdated = structure.far_outdated(system, neighbor)
     outdated |= structure.near_outdated(system, neighbor)
-    complete = ~outdated & sensible(system)
+    complete = ~neighbor.did_buffer_overflow & ~outdated & sensible(system)
     if current is None:
         return complete
     parameters, reach = current

@@ -48,8 +48,8 @@ class Session:
         try:
             self._begin(accepted)
             self._go_on()
-            self._give_notice()
             self.records.draw()
+            self._give_notice()
         except SimulationBlewUp as error:
             self._save_crash(error)
             raise

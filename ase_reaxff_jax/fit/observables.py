@@ -7,7 +7,6 @@ combination rules lie inside what is differentiated.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
@@ -38,22 +37,8 @@ class Case(eqx.Module):
 
     @property
     def lists(self) -> tuple[Neighbors, Topology]:
-        """Neighbours and topology, known to be complete: see `cases.listed`.
-
-        Else each loop of a program would hold the comparisons of what lists need with
-        what room they have, which takes a seventh of its compilation.
-        """
-        enough = np.zeros((), np.int32)
-        neighbors = eqx.tree_at(
-            lambda n: list(n.needed.values()), self.neighbors,
-            [enough] * len(self.neighbors.needed),
-        )  # fmt: skip
-        topology = eqx.tree_at(
-            lambda t: [t.bonds.needed, t.angles.needed, t.torsions.needed,
-                       t.hydrogen_bonds.needed, t.hydrogen_bonds.needed_acceptors],
-            self.topology, [enough] * 5,
-        )  # fmt: skip
-        return neighbors, topology
+        """All lists, as the energy takes them; complete, see `cases.listed`."""
+        return self.neighbors, self.topology
 
 
 class Observables(eqx.Module):

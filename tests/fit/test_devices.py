@@ -55,8 +55,9 @@ from ase_reaxff_jax.fit.selection import Selection
 images = [molecule(name) for name in ("H2O", "CH4", "CO", "OH", "H2O2")]
 for k, atoms in enumerate(images):
     atoms.rattle(0.05, seed=k)
+    along = atoms.positions[:, 0]
     atoms.calc = SinglePointCalculator(
-        atoms, forces=atoms.positions, charges=atoms.positions[:, 0]
+        atoms, forces=atoms.positions, charges=along - along.mean()
     )
 data = TrainingSet.from_atoms(images, minimize=False)
 frequency = FrequencyItem(
