@@ -3,13 +3,19 @@
 import numpy as np
 from jaxtyping import Float
 
-from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.fit.structures import CellFreedom, Structure
+from ase_reaxff_jax.md.minimizers.cell import LENGTHS, Cell
 
+CELLS: dict[CellFreedom, Cell] = {  # what the minimiser calls it
+    "all": "free", "uniform": "isotropic", "a": "a", "b": "b", "c": "c", "c/a": "c/a",
+}  # fmt: skip
 STRAIGHT = 1e-3  # extent across a molecule over that along it, below which it is a line
 
 
 def free_coordinates(
-    structure: Structure, positions: Float[np.ndarray, "atoms 3"]
+    structure: Structure,
+    positions: Float[np.ndarray, "atoms 3"],
+    cell: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "n free"]:
     """Orthonormal directions in which the structure can relax."""
     basis = _of_free_atoms(structure)
@@ -17,7 +23,8 @@ def free_coordinates(
         basis = _without(basis, _rigid(structure, positions))
     basis = np.pad(basis, [(0, 9), (0, 0)])
     if structure.relax_cell:
-        strains = _strains(structure, len(positions))
+        columns = _strains(structure, cell)
+        strains = np.pad(columns, [(3 * len(positions), 0), (0, 0)])
         basis = np.concatenate([basis, strains], axis=1)
     return basis
 
@@ -88,15 +95,39 @@ def _spanned(modes, least: float = 1e-8) -> Float[np.ndarray, "n modes"]:
     return u[:, size > least * size.max()]
 
 
-def _strains(structure: Structure, count: int) -> Float[np.ndarray, "n strains"]:
-    """Symmetric strains, or that of the volume alone."""
-    if structure.cell_freedom == "uniform":
-        found = [np.eye(3) / np.sqrt(3.0)]
-    else:
-        found = []
-        for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
-            strain = np.zeros((3, 3))
-            strain[a, b] = strain[b, a] = 1.0 if a == b else np.sqrt(0.5)
-            found.append(strain)
-    columns = np.array([strain.ravel() for strain in found]).T
-    return np.concatenate([np.zeros((3 * count, columns.shape[1])), columns])
+def curvature_of_lengths(
+    structure: Structure,
+    cell: Float[np.ndarray, "3 3"],
+    by_strain: Float[np.ndarray, "3 3"],
+) -> Float[np.ndarray, "9 9"]:
+    """What second derivatives by strains lack where lengths change in a proportion.
+
+    The cell goes exp(l P), whose second derivative is P P and not 0: the derivative by
+    strain along it remains where the proportion keeps, say, the volume.
+    """
+    strain = _of_lengths(structure, cell)
+    curved = np.sum(by_strain * (strain @ strain))
+    return curved * np.outer(strain, strain)
+
+
+def _of_lengths(
+    structure: Structure, cell: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """The strain that changes lengths of lattice vectors as the structure allows."""
+    change = np.diag(LENGTHS[CELLS[structure.cell_freedom]])
+    strain = np.linalg.inv(cell) @ change @ cell
+    return strain / np.linalg.norm(strain)
+
+
+def _strains(
+    structure: Structure, cell: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "9 strains"]:
+    """Symmetric strains, or the one of the lengths that change."""
+    if structure.cell_freedom != "all":
+        return _of_lengths(structure, cell).reshape(9, 1)
+    found = []
+    for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+        strain = np.zeros((3, 3))
+        strain[a, b] = strain[b, a] = 1.0 if a == b else np.sqrt(0.5)
+        found.append(strain)
+    return np.array(found).reshape(-1, 9).T

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from ase_reaxff_jax.fit import response
-from ase_reaxff_jax.fit.coordinates import free_coordinates
+from ase_reaxff_jax.fit.coordinates import curvature_of_lengths, free_coordinates
 from ase_reaxff_jax.fit.hessians import hessians
 from ase_reaxff_jax.fit.layout import Layout
 from ase_reaxff_jax.fit.observables import Weights
@@ -92,20 +92,26 @@ class Response:
         known = {k: one.hessian for k, one in outcome.vibrations.items()}
         others = [k for k in wanted if k not in known]
         found = known | hessians(self.sample, outcome.force_field, others)
-        return {
-            k: response.with_restraints(
-                found[k],
-                self.sample.structures[k],
-                np.asarray(self.sample.systems[k].positions),
-            )
-            for k in wanted
-        }
+        return {k: self._with_all(k, outcome, found[k]) for k in wanted}
+
+    def _with_all(self, k: int, outcome, curvature) -> np.ndarray:
+        """Second derivatives of the energy, and of what else decides on the minimum."""
+        structure, system = self.sample.structures[k], self.sample.systems[k]
+        total = response.with_restraints(
+            curvature, structure, np.asarray(system.positions)
+        )
+        if structure.relax_cell and structure.cell_freedom != "all":
+            by_strain = outcome.measured[k].of.strain_gradient
+            total = total.copy()
+            total[-9:, -9:] += curvature_of_lengths(structure, system.cell, by_strain)
+        return total
 
     def _need(self, k: int, items, side, curvature) -> Need:
         """The sum  - l . d(energy)/d(coordinates)  of each item."""
         structure, count = self.sample.structures[k], self.layout.counts[k]
-        positions = np.asarray(self.sample.systems[k].positions)[:count]
-        free = free_coordinates(structure, positions)
+        system = self.sample.systems[k]
+        positions = np.asarray(system.positions)[:count]
+        free = free_coordinates(structure, positions, np.asarray(system.cell))
         l = response.multipliers(curvature, side, free)
         sums = len(items)
         return Need(k, items, Weights(

@@ -187,10 +187,16 @@ def _pulled_back(force_field, case: Case, weights, options: Options, charges: bo
     def slopes(*place):
         return jax.grad(energy, argnums=(0, 1, 2))(force_field, *place)
 
-    _, changed = jax.linearize(slopes, *place)
+    (_, gradient, stress), changed = jax.linearize(slopes, *place)
 
     def of_sum(weights: Weights):
-        return changed(-weights.forces, weights.strain_gradient)
+        slope, by_position, by_strain = changed(
+            -weights.forces, weights.strain_gradient
+        )
+        # Derivatives by places before the strain are not yet those of a strained
+        # structure by its own places and a further strain.
+        by_strain += weights.forces.T @ gradient + stress @ weights.strain_gradient.T
+        return slope, by_position, by_strain
 
     parts = jax.vmap(of_sum)(weights)
     if not charges:

@@ -10,18 +10,19 @@ from jaxtyping import Bool
 
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.fit import sample as sampling
+from ase_reaxff_jax.fit.coordinates import CELLS
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.md.minimizers.batch import Start, minimized
+from ase_reaxff_jax.md.minimizers.cell import Cell
 from ase_reaxff_jax.md.minimizers.restraints import Restraint
 from ase_reaxff_jax.settings import DIRECT_LIMIT
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 FMAX = 0.02  # eV/Å
 MOST_STEPS = 200
-CELLS = {"all": "free", "uniform": "isotropic"}
 
 
 @dataclass(frozen=True)
@@ -116,16 +117,8 @@ def in_driver_units(restraint: Given) -> Restraint:
     )
 
 
-def _cell(structure: Structure) -> str:
-    if not structure.relax_cell:
-        return "fixed"
-    if structure.cell_freedom not in CELLS:
-        raise FitInputError(
-            f"{structure.where or structure.name}: the cell is to relax along "
-            f"{structure.cell_freedom!r} only, which the minimiser cannot do; there "
-            f"are {', '.join(CELLS)}"
-        )
-    return CELLS[structure.cell_freedom]
+def _cell(structure: Structure) -> Cell:
+    return CELLS[structure.cell_freedom] if structure.relax_cell else "fixed"
 
 
 def _atoms(structure: Structure) -> Atoms:

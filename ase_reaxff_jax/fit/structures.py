@@ -9,6 +9,8 @@ from ase import Atoms
 from ase_reaxff_jax.fit.input_errors import FitInputError
 
 CellFreedom = Literal["all", "uniform", "a", "b", "c", "c/a"]
+"""What of a cell changes when it is relaxed: all, its volume, the length of one lattice
+vector, or the proportion of c to a and b at the same volume."""
 RestraintKind = Literal["bond", "angle", "torsion"]
 SIZES: dict[str, int] = {"bond": 2, "angle": 3, "torsion": 4}
 
@@ -58,7 +60,7 @@ class Structure:
     most_steps: int | None = None  # MAXIT; None: until converged
     end_rmsg: float | None = None  # ENDPO, kcal/mol/Å: at most so large at the end
     relax_cell: bool = False
-    cell_freedom: CellFreedom = "all"  # what of the cell may change, if it may
+    cell_freedom: CellFreedom = "all"  # see `CellFreedom`
     restraints: tuple[Restraint, ...] = ()
     fixed: tuple[int, ...] = ()  # atoms that do not move, from 0
     where: str | None = field(default=None, compare=False)  # "geo:12"

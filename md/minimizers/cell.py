@@ -14,9 +14,15 @@ coordinates of ASE's `FrechetCellFilter`, but for the scale c: the square root o
 number of atoms makes the cell about as stiff as the atoms, whatever their number. As
 there, fixed atoms keep their x, and so follow the cell; and the force on the cell that
 has to become small is -(dE/dL) / (number of atoms).
+
+Where only lengths of lattice vectors change, in one proportion of their logarithms v,
+F = h_0^-1 exp(diag(l)) h_0 with l along v; the rows are c diag(l), and
+
+    dE/dx = dE/dR F^T
+    dE/dl = diagonal of h_0 S h_0^-1
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Float
@@ -25,7 +31,11 @@ from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.md.integrators.cell_rescaling import exponential
 from ase_reaxff_jax.md.minimizers.goal import Goal
 
-Cell = Literal["fixed", "free", "isotropic"]
+Cell = Literal["fixed", "free", "isotropic", "a", "b", "c", "c/a"]
+CELLS: tuple[Cell, ...] = get_args(Cell)
+LENGTHS = {"isotropic": (1.0, 1.0, 1.0), "a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0),
+           "c": (0.0, 0.0, 1.0), "c/a": (1.0, 1.0, -2.0)}  # fmt: skip
+"""Changes of the logarithms of the three lengths; that of c/a keeps the volume."""
 
 
 def scale(goal: Goal) -> Float[AnyArray, ""]:
@@ -39,7 +49,7 @@ def geometry(
     """Positions and cell (Å) at some coordinates."""
     if cell == "fixed":
         return rows, goal.cell
-    deformation = exponential(rows[-3:] / scale(goal))
+    deformation = _deformation(rows[-3:] / scale(goal), goal, cell)
     return rows[:-3] @ deformation, goal.cell @ deformation
 
 
@@ -63,13 +73,14 @@ def gradient(
         free = goal.masked(by_positions)
         return free, _largest(free)
     logarithm = rows[-3:] / scale(goal)
-    deformation = exponential(logarithm)
-    free = goal.masked(by_positions @ deformation)
-    on_cell = _by_logarithm(logarithm, by_strain)
-    on_cell = jnp.where(goal.strains, on_cell, 0.0)
-    if cell == "isotropic":
-        on_cell = jnp.mean(jnp.diagonal(on_cell)) * jnp.eye(3, dtype=on_cell.dtype)
-    forces = free @ exponential(-logarithm)  # where they act, not where they started
+    free = goal.masked(by_positions @ _deformation(logarithm, goal, cell).T)
+    if cell == "free":
+        on_cell = _by_logarithm(logarithm, by_strain)
+        on_cell = jnp.where(goal.strains, on_cell, 0.0)
+    else:
+        on_cell = _by_lengths(goal.cell, by_strain, LENGTHS[cell])
+    # Where they act, not where they started.
+    forces = free @ _deformation(-logarithm, goal, cell).T
     largest = jnp.maximum(_largest(forces), _largest(on_cell) / goal.atoms)
     return jnp.concatenate([free, on_cell / scale(goal)]), largest
 
@@ -80,7 +91,8 @@ def shorter(
     """The step, shortened where an atom or the cell would move too far."""
     if cell == "fixed":
         return step * _factor(_largest(step), longest)
-    strain = jnp.sqrt(jnp.sum(step[-3:] ** 2)) / scale(goal)
+    on_cell = step[-3:] if cell == "free" else _turned(step[-3:], goal.cell)
+    strain = jnp.sqrt(jnp.sum(on_cell**2)) / scale(goal)
     factor = _factor(_largest(step[:-3]), longest)
     return step * jnp.minimum(factor, _factor(strain, most_strain))
 
@@ -91,6 +103,34 @@ def _largest(rows: Float[AnyArray, "n 3"]) -> Float[AnyArray, ""]:
 
 def _factor(size: Float[AnyArray, ""], limit: float) -> Float[AnyArray, ""]:
     return limit / jnp.maximum(size, limit)
+
+
+def _deformation(
+    logarithm: Float[AnyArray, "3 3"], goal: Goal, cell: Cell
+) -> Float[AnyArray, "3 3"]:
+    """F, or with the opposite logarithm its inverse."""
+    if cell == "free":
+        return exponential(logarithm)
+    return _turned(jnp.diag(jnp.exp(jnp.diagonal(logarithm))), goal.cell)
+
+
+def _turned(
+    of_vectors: Float[AnyArray, "3 3"], lattice: Float[AnyArray, "3 3"]
+) -> Float[AnyArray, "3 3"]:
+    """What acts on positions, of what acts on the lattice vectors."""
+    return jnp.linalg.inv(lattice) @ of_vectors @ lattice
+
+
+def _by_lengths(
+    lattice: Float[AnyArray, "3 3"],
+    by_strain: Float[AnyArray, "3 3"],
+    proportion: tuple[float, float, float],
+) -> Float[AnyArray, "3 3"]:
+    """The part along the proportion of the derivatives by logarithms of lengths."""
+    along = jnp.asarray(proportion, by_strain.dtype)
+    along /= jnp.sqrt(jnp.sum(along**2))
+    each = jnp.diagonal(lattice @ by_strain.T @ jnp.linalg.inv(lattice))
+    return jnp.diag(along * (along @ each))
 
 
 def _by_logarithm(

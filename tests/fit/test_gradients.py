@@ -111,6 +111,8 @@ def minimised():
     # differences are no derivatives: these seeds lead to other places.
     methanol.rattle(0.05, seed=1)
     carbon.rattle(0.02, seed=2)
+    oblique = bulk("C")
+    oblique.set_cell(oblique.cell.array * [[1.03], [1.0], [0.98]], scale_atoms=True)
     torsion = (2, 0, 1, 3)
     held = Restraint(kind="torsion", atoms=torsion, target=150.0, strength=100.0,
                      width=1.0)  # fmt: skip
@@ -121,6 +123,10 @@ def minimised():
         Structure(name="pinned", atoms=methanol, fixed=(0, 1, 2)),
         Structure(name="diamond", atoms=carbon, relax_cell=True),
         Structure(name="squeezed", atoms=carbon),
+        Structure(
+            name="uniform", atoms=oblique, relax_cell=True, cell_freedom="uniform"
+        ),
+        Structure(name="ratio", atoms=oblique, relax_cell=True, cell_freedom="c/a"),
     ]
     items = (
         EnergyItem(structures=("held", "methanol"), coefficients=(1.0, -1.0),
@@ -135,6 +141,10 @@ def minimised():
         FrequencyItem(structure="methanol", mode=6, reference=1000.0, sigma=50.0),
         CellItem(structure="diamond", parameter="a", reference=3.57, sigma=0.01),
         StressItem(structure="squeezed", component=0, reference=0.0, sigma=1.0),
+        *(StressItem(structure=name, component=k, reference=0.0, sigma=1.0)
+          for name in ("uniform", "ratio") for k in (1, 5)),
+        CellItem(structure="uniform", parameter="b", reference=2.5, sigma=0.01),
+        CellItem(structure="ratio", parameter="c", reference=2.5, sigma=0.01),
     )  # fmt: skip
     return TrainingSet({s.name: s for s in structures}, items)
 
@@ -192,6 +202,34 @@ def test_by_every_section_where_no_atom_moves(names):
     assert {p.name.split()[0] for p in fitted} == SECTIONS
     start = outcome_at(objective, objective.selection.start)
     compare(objective, objective.jacobian(start), 1e-5)
+
+
+def test_sums_of_observables_by_a_strain_are_those_of_strained_structures():
+    """Of a cell under stress, by a strain that turns it, too."""
+    objective = objective_of(at_the_geometry_of_the_data(), FEW)
+    sample = objective.sample
+    k = [structure.name for structure in sample.structures].index("cell")
+    outcome = outcome_at(objective, objective.selection.start)
+    needs = objective.pullback.needs(outcome.by_observables)
+    (weights,) = [need.weights for need in needs if need.structure == k]
+    given = sample.systems[k]
+    strain = np.random.default_rng(5).normal(size=(3, 3))
+
+    def sums(size):
+        deformation = np.eye(3) + size * strain
+        positions = np.asarray(given.positions)[: sample.counts[k]]
+        sample.move(k, positions @ deformation, np.asarray(given.cell) @ deformation)
+        of = sample.measure(FORCE_FIELD, slopes=True)[k].of
+        return (
+            np.tensordot(weights.forces, of.forces, 2)
+            + weights.charges @ of.charges
+            + np.tensordot(weights.strain_gradient, of.strain_gradient, 2)
+        )
+
+    found = np.tensordot(objective.pullback(FORCE_FIELD, needs)[k].by_strain, strain, 2)
+    expected = WEIGHTS @ [sums(1e-4 * step) for step in STEPS] / 1e-4
+    assert np.all(abs(expected) > 1e-3)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 @pytest.mark.long

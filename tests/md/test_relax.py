@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed, InputError
+from ase.cell import Cell
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian
 from ase.optimize import LBFGS
 from ase.stress import voigt_6_to_full_3x3_stress
@@ -76,15 +77,28 @@ def goal_of(atoms, mobile=True, strains=True):
     )  # fmt: skip
 
 
-def test_derivatives_by_the_coordinates_are_those_of_the_enthalpy(calc):
+@pytest.mark.parametrize("kind", ["free", "isotropic", "b", "c/a"])
+def test_derivatives_by_the_coordinates_are_those_of_the_enthalpy(kind, calc):
     start, pressure, h = moist_methane(), 3.0 * GPa, 1e-4
+    oblique = np.array([[1.0, 0.0, 0.0], [0.1, 1.0, 0.0], [-0.05, 0.08, 1.0]])
+    start.set_cell(start.cell.array @ oblique, scale_atoms=True)
     goal, rng = goal_of(start), np.random.default_rng(1)
-    rows = np.vstack([start.positions, 0.3 * rng.normal(size=(3, 3))])
-    rows[-3:] += rows[-3:].T.copy()
+
+    def along(size):
+        """Coordinates, or a way, that this kind of cell allows."""
+        of_cell = rng.normal(size=(3, 3))
+        if kind == "free":
+            of_cell += of_cell.T.copy()
+        else:
+            of_cell = of_cell[0, 0] * np.diag(coordinates.LENGTHS[kind])
+        return np.vstack([rng.normal(size=start.positions.shape), size * of_cell])
+
+    rows = along(0.3)
+    rows[:-3] = start.positions
 
     def atoms_at(rows):
         atoms = start.copy()
-        positions, cell = coordinates.geometry(rows, goal, "free")
+        positions, cell = coordinates.geometry(rows, goal, kind)
         atoms.set_cell(np.asarray(cell))
         atoms.positions = np.asarray(positions)
         atoms.calc = calc
@@ -100,24 +114,55 @@ def test_derivatives_by_the_coordinates_are_those_of_the_enthalpy(calc):
             voigt_6_to_full_3x3_stress(there.get_stress()) + pressure * np.eye(3)
         )
         found, largest = coordinates.gradient(
-            rows, -there.get_forces(), work, goal, "free"
+            rows, -there.get_forces(), work, goal, kind
         )
         for _ in range(3):
-            way = rng.normal(size=rows.shape)
-            way[-3:] += way[-3:].T.copy()
+            way = along(1.0)
             slope = (enthalpy(rows + h * way) - enthalpy(rows - h * way)) / (2 * h)
             assert slope == pytest.approx(float(np.sum(found * way)), rel=1e-5)
     assert float(largest) >= largest_force(there) - 1e-9
 
 
-def test_a_step_never_leaves_what_new_lists_cover():
-    atoms = moist_methane()
+@pytest.mark.parametrize("kind", ["free", "a"])
+def test_a_step_never_leaves_what_new_lists_cover(kind):
+    atoms = bulk("C")  # whose lattice vectors are oblique
     goal = goal_of(atoms)
     step = np.full((len(atoms) + 3, 3), 5.0)
+    if kind == "a":
+        step[-3:] = np.diag([5.0, 0.0, 0.0])
     with scope("float64"):
-        short = np.asarray(coordinates.shorter(step, goal, "free", 0.1, 0.01))
+        short = np.asarray(coordinates.shorter(step, goal, kind, 0.1, 0.01))
+        _, cell = coordinates.geometry(
+            np.vstack([atoms.positions, short[-3:]]), goal, kind
+        )
     assert np.linalg.norm(short[:-3], axis=1).max() <= 0.1
-    assert np.linalg.norm(short[-3:]) / np.sqrt(len(atoms)) <= 0.01 + 1e-12
+    strain = np.linalg.solve(atoms.cell.array, np.asarray(cell)) - np.eye(3)
+    assert 0.005 < np.linalg.norm(strain) <= 0.01 * 1.01
+
+
+@pytest.mark.parametrize("kind", ["a", "c/a"])
+def test_lengths_of_a_cell_relax_alone(kind, calc):
+    atoms = bulk("C")
+    atoms.set_cell(atoms.cell.array * [[1.03], [1.0], [0.99]], scale_atoms=True)
+    start = Start(atoms=atoms, most_steps=300, fmax=1e-4)
+    (end,) = minimized(calc.engine, [start], room={}, cell=kind)
+    assert end.converged
+    before, after = atoms.cell.cellpar(), Cell(end.cell).cellpar()
+    np.testing.assert_allclose(after[3:], before[3:], atol=1e-9)
+    change = np.log(after[:3] / before[:3])
+    proportion = np.array(coordinates.LENGTHS[kind])
+    found = change @ proportion / (proportion @ proportion)
+    np.testing.assert_allclose(change, found * proportion, atol=1e-9)
+
+    def energy(more):
+        other = atoms.copy()
+        factors = np.exp((found + more) * proportion)
+        other.set_cell(atoms.cell.array * factors[:, None], scale_atoms=True)
+        return quiet(other, calc, fmax=1e-4).energies[1]
+
+    least = energy(0.0)
+    assert least == pytest.approx(end.energy / 23.060547830619026, abs=1e-6)
+    assert min(energy(-0.01), energy(0.01)) > least + 1e-4
 
 
 @pytest.mark.parametrize(
