@@ -49,6 +49,7 @@ def code_of(error: BaseException) -> int:
 def hint_for(error: BaseException) -> str | None:
     """What to try next, where that is known."""
     from ase_reaxff_jax.ffield import FfieldError
+    from ase_reaxff_jax.fit.input_errors import FitInputError
     from ase_reaxff_jax.geo import GeoError
 
     if isinstance(error, NotConverged):
@@ -63,7 +64,8 @@ def hint_for(error: BaseException) -> str | None:
         return "`reaxff-jax convert FILE NAME.bgf` writes geometries in this format"
     if isinstance(error, FfieldError):
         return "`reaxff-jax forcefields FILE --lint` checks a parameter file"
-    if isinstance(error, CalculatorSetupError) and "force field" in str(error):
+    words = "no parameters for" if isinstance(error, FitInputError) else "force field"
+    if isinstance(error, CalculatorSetupError) and words in str(error):
         return "`reaxff-jax forcefields` lists force fields and elements"
     return None
 

@@ -138,21 +138,24 @@ def show(report: Any, largest: int) -> None:
     """Prints the loss by kind, and the items that cost most."""
     from ase_reaxff_jax.cli_tables import console, fixed, table
 
+    def loss(value: float, digits: int) -> str:
+        return fixed(value, digits) if report.loss >= 1 else f"{value:.3g}"
+
     count: dict[str, int] = {}
     for item in report.items:
         count[item.kind] = count.get(item.kind, 0) + 1
     made = table("Loss", "kind", ["items", "loss"])
     for kind, value in report.by_kind().items():
-        made.add_row(kind, str(count[kind]), fixed(value, 2))
+        made.add_row(kind, str(count[kind]), loss(value, 2))
     made.add_section()
-    made.add_row("total", str(len(report.items)), fixed(report.loss, 2))
+    made.add_row("total", str(len(report.items)), loss(report.loss, 2))
     out = console()
     out.print(made)
     if largest:
         made = table("Largest", "item", ["reference", "value", "sigma", "loss"])
         for item in report.largest(largest):
-            numbers = item.reference, item.value, item.sigma, item.contribution
-            made.add_row(item.name, *(fixed(x, 3) for x in numbers))
+            numbers = (fixed(x, 3) for x in (item.reference, item.value, item.sigma))
+            made.add_row(item.name, *numbers, loss(item.contribution, 3))
         out.print(made)
     if report.minimized:
         print(f"{report.converged} of {report.minimized} structures were minimised to "

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ase_reaxff_jax import cli_input
+from ase_reaxff_jax.cli_errors import INTERRUPTED
 from ase_reaxff_jax.cli_evaluate import (
     Balanced,
     ForceFieldFile,
@@ -155,6 +156,8 @@ def fit(
     result = fitted(data=data, **given)  # the rest has the names of its arguments
     _show(result)
     print(f"wrote {out}: {FILES}")
+    if result.interrupted:
+        raise SystemExit(INTERRUPTED)
 
 
 def _show(result: Any) -> None:
@@ -164,8 +167,7 @@ def _show(result: Any) -> None:
 
     show(result.report, 10)
     show_uncertainty(result.uncertainty, console())
-    print(f"loss {result.loss:.6g} after {len(result.history)} evaluations", end="")
-    print(" (interrupted)" if result.interrupted else "")
+    print(f"loss {result.loss:.6g} after {len(result.history)} evaluations")
     if result.validation is not None:
         print(f"loss of the validation data {result.validation.loss:.6g}")
     if result.failures:

@@ -31,6 +31,13 @@ def show_uncertainty(uncertainty: Uncertainty, out: Console) -> None:
         )  # fmt: skip
     out.print(made)
     out.print(_basis(uncertainty), markup=False)
+    if not uncertainty.at_minimum:
+        gain = f"by {uncertainty.promised:.3g} from {uncertainty.chi_square:.3g}"
+        out.print(
+            "The fit is not at a minimum, and errors may be too small: a step of least "
+            f"squares promises to lower their sum {gain}; go on with more steps",
+            markup=False,
+        )
     for direction in uncertainty.undetermined:
         parts = " ".join(f"{part:+.2f} {name}" for name, part in direction.items())
         out.print(f"not determined by the data: {parts}", markup=False)

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from ase_reaxff_jax.fit.parameters import Parameter, read_params, write_params
     from ase_reaxff_jax.fit.report import Report
     from ase_reaxff_jax.fit.result import FitResult
+    from ase_reaxff_jax.fit.structures import Restraint, Structure
     from ase_reaxff_jax.fit.training_set import TrainingSet
 
 _HOMES = {
     "FitResult": "result",
     "Parameter": "parameters",
     "Report": "report",
+    "Restraint": "structures",
+    "Structure": "structures",
     "TrainingSet": "training_set",
     "Uncertainty": "error_bars",
     "evaluate": "evaluation",
@@ -33,6 +36,8 @@ __all__ = [
     "FitResult",
     "Parameter",
     "Report",
+    "Restraint",
+    "Structure",
     "TrainingSet",
     "Uncertainty",
     "evaluate",

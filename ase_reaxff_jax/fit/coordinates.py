@@ -1,12 +1,13 @@
 """Coordinates in which a structure can move: atoms that are free, and the cell."""
 
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
 
-from ase_reaxff_jax.fit.structures import CellFreedom, Structure
+from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.md.minimizers.cell import LENGTHS, Cell
 
-CELLS: dict[CellFreedom, Cell] = {  # what the minimiser calls it
+MINIMISED: dict[str, Cell] = {  # what the minimiser calls it
     "all": "free", "uniform": "isotropic", "a": "a", "b": "b", "c": "c", "c/a": "c/a",
 }  # fmt: skip
 STRAIGHT = 1e-3  # extent across a molecule over that along it, below which it is a line
@@ -17,7 +18,7 @@ def free_coordinates(
     positions: Float[np.ndarray, "atoms 3"],
     cell: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "n free"]:
-    """Orthonormal directions in which the structure can relax."""
+    """Directions in which the structure can relax; those of atoms are orthonormal."""
     basis = _of_free_atoms(structure)
     if not structure.fixed:
         basis = _without(basis, _rigid(structure, positions))
@@ -114,7 +115,7 @@ def _of_lengths(
     structure: Structure, cell: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "3 3"]:
     """The strain that changes lengths of lattice vectors as the structure allows."""
-    change = np.diag(LENGTHS[CELLS[structure.cell_freedom]])
+    change = np.diag(LENGTHS[MINIMISED[structure.cell_freedom]])
     strain = np.linalg.inv(cell) @ change @ cell
     return strain / np.linalg.norm(strain)
 
@@ -122,12 +123,19 @@ def _of_lengths(
 def _strains(
     structure: Structure, cell: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "9 strains"]:
-    """Symmetric strains, or the one of the lengths that change."""
+    """The one of the lengths that change, or those of all of the cell.
+
+    As the minimiser turns it: the deformation from the cell of the data is symmetric.
+    """
     if structure.cell_freedom != "all":
         return _of_lengths(structure, cell).reshape(9, 1)
+    deformation = np.linalg.solve(structure.atoms.cell.array, cell)
+    values, axes = np.linalg.eigh(0.5 * (deformation + deformation.T))
+    logarithm = axes * np.log(values) @ axes.T
     found = []
     for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
-        strain = np.zeros((3, 3))
-        strain[a, b] = strain[b, a] = 1.0 if a == b else np.sqrt(0.5)
-        found.append(strain)
+        change = np.zeros((3, 3))
+        change[a, b] = change[b, a] = 1.0 if a == b else np.sqrt(0.5)
+        change = scipy.linalg.expm_frechet(logarithm, change, compute_expm=False)
+        found.append(np.linalg.solve(deformation, change))
     return np.array(found).reshape(-1, 9).T

@@ -108,6 +108,7 @@ def uncertainty_of(
         covariance=covariance * np.outer(width, width),
         prediction_errors=predicted,
         chi_square=chi_square,
+        promised=chi_square - _least(matrix[usable][:, free], residuals[usable]),
         degrees_of_freedom=freedom,
         scale=scale,
         singular_values=found.singular_values,
@@ -155,6 +156,14 @@ def _errors(
     covariance = np.full((len(free), len(free)), np.nan)
     covariance[np.ix_(free, free)] = scale * found.covariance
     return errors, covariance
+
+
+def _least(
+    matrix: Float[np.ndarray, "items free"], residuals: Float[np.ndarray, " items"]
+) -> float:
+    """The least sum of squares, were the items linear in the parameters."""
+    step, *_ = np.linalg.lstsq(matrix, residuals, rcond=CUTOFF)
+    return float(np.sum((residuals - matrix @ step) ** 2))
 
 
 def _status(errors, held, silent) -> tuple[str, ...]:

@@ -97,12 +97,12 @@ class Response:
     def _with_all(self, k: int, outcome, curvature) -> np.ndarray:
         """Second derivatives of the energy, and of what else decides on the minimum."""
         structure, system = self.sample.structures[k], self.sample.systems[k]
-        total = response.with_restraints(
-            curvature, structure, np.asarray(system.positions)
-        )
+        by_strain, total = outcome.measured[k].of.strain_gradient, curvature.copy()
+        if structure.restraints:
+            positions = np.asarray(system.positions)
+            first, second = response.of_restraints(structure, positions)
+            by_strain, total = by_strain + first, total + second
         if structure.relax_cell and structure.cell_freedom != "all":
-            by_strain = outcome.measured[k].of.strain_gradient
-            total = total.copy()
             total[-9:, -9:] += curvature_of_lengths(structure, system.cell, by_strain)
         return total
 

@@ -49,7 +49,11 @@ class Parameter:
         """Refuses bounds between which there is nothing."""
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise FitInputError(f"bounds {self.low:g} and {self.high:g}: not finite")
-        if self.low >= self.high:
+        if self.low > self.high:
+            raise FitInputError(
+                f"bounds {self.low:g} and {self.high:g}: the lower one is the larger"
+            )
+        if self.low == self.high:
             raise FitInputError(
                 f"bounds {self.low:g} and {self.high:g}: there is nothing between "
                 "them; widen them, or take the line out"

@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.fit import sample as sampling
-from ase_reaxff_jax.fit.coordinates import CELLS
+from ase_reaxff_jax.fit.coordinates import MINIMISED
 from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.structures import Restraint as Given
 from ase_reaxff_jax.fit.structures import Structure
@@ -118,7 +118,7 @@ def in_driver_units(restraint: Given) -> Restraint:
 
 
 def _cell(structure: Structure) -> Cell:
-    return CELLS[structure.cell_freedom] if structure.relax_cell else "fixed"
+    return MINIMISED[structure.cell_freedom] if structure.relax_cell else "fixed"
 
 
 def _atoms(structure: Structure) -> Atoms:

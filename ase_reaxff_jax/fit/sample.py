@@ -20,6 +20,7 @@ from ase_reaxff_jax.engine import Engine
 from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.fit import clusters, devices, observables
 from ase_reaxff_jax.fit.cases import KeptLists, Listed, listed
+from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.observables import Case, Measured, Observables
 from ase_reaxff_jax.fit.structures import Structure
 from ase_reaxff_jax.forcefield import ForceField
@@ -274,7 +275,10 @@ class Sample:
 
 
 def _system(engine: Engine, structure: Structure, room: int) -> System:
-    system = engine.system(structure.atoms, room)
+    try:
+        system = engine.system(structure.atoms, room)
+    except InputError as error:
+        raise FitInputError(f"{structure.name}: {error}") from error
     charge = np.asarray(structure.total_charge, float)
     return eqx.tree_at(lambda s: s.total_charge, system, charge)
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from ase import Atoms
 
@@ -60,7 +60,7 @@ class Structure:
     most_steps: int | None = None  # MAXIT; None: until converged
     end_rmsg: float | None = None  # ENDPO, kcal/mol/Å: at most so large at the end
     relax_cell: bool = False
-    cell_freedom: CellFreedom = "all"  # see `CellFreedom`
+    cell_freedom: str = "all"  # see `CellFreedom`
     restraints: tuple[Restraint, ...] = ()
     fixed: tuple[int, ...] = ()  # atoms that do not move, from 0
     where: str | None = field(default=None, compare=False)  # "geo:12"
@@ -74,6 +74,11 @@ class Structure:
                 raise FitInputError(
                     f"structure {self.name} has {size} atoms, but refers to {numbers}"
                 )
+        if self.cell_freedom not in (known := get_args(CellFreedom)):
+            raise FitInputError(
+                f"structure {self.name}: cell_freedom={self.cell_freedom!r} is none of "
+                f"{', '.join(known)}"
+            )
         if self.relax_cell and not (self.minimize and self.atoms.pbc.all()):
             raise FitInputError(
                 f"structure {self.name}: relax_cell needs minimize=True and a "

@@ -65,7 +65,10 @@ class TrainingSet:
         """A training set in the files of the ReaxFF program.
 
         Structures that no item refers to are left out, with an
-        `UnusedStructuresWarning`.
+        `UnusedStructuresWarning`. Cells of geo files have c along z and b in the plane
+        of y and z. CELL OPT 0 to 2 relaxes the volume of a cell, 3 and 7 the proportion
+        of c to a and b at the same volume, 4, 5 and 6 the length of a, b and c; without
+        it, the volume, where an item asks for a parameter of the cell.
 
         Args:
             geo: One file, or several, of structures (BIOGRF, XTLGRF).

@@ -27,6 +27,7 @@ def read_items(
     """
     items: list[Item] = []
     problems: list[str] = []
+    said: dict[str, str] = {}  # what is wrong with a structure is said once
     for line in lines_of(Path(path)):
         try:
             found = list(READERS[line.section](line, geo))
@@ -34,7 +35,9 @@ def read_items(
                 _open_cell(item, geo)
                 check(item, geo.structures, geo.unusable)
         except (ValueError, InputError) as error:
-            problems.append(f"{line.where}: {error}")
+            first = said.setdefault(str(error), line.where)
+            why = error if first == line.where else f"as {first}"
+            problems.append(f"{line.where}: {why}")
         else:
             items += [replace(item, where=line.where) for item in found]
     return items, problems

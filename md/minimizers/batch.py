@@ -73,7 +73,7 @@ def minimized(
         starts: The structures. Restraints add to what is minimised, not to `energy`.
         room: In each list, to begin with. It grows in place.
         size: To so many atoms each structure is padded; None: to a usual size.
-        cell: What of it may change, one of `minimizers.cell.CELLS`.
+        cell: What of it may change, see `minimizers.cell`.
         optimizer: "lbfgs" or "fire".
         together: How many structures are computed side by side; None: see above.
 

@@ -15,14 +15,15 @@ number of atoms makes the cell about as stiff as the atoms, whatever their numbe
 there, fixed atoms keep their x, and so follow the cell; and the force on the cell that
 has to become small is -(dE/dL) / (number of atoms).
 
-Where only lengths of lattice vectors change, in one proportion of their logarithms v,
-F = h_0^-1 exp(diag(l)) h_0 with l along v; the rows are c diag(l), and
+Where only lengths of lattice vectors change ("isotropic": all alike), their logarithms
+in one proportion v, F = h_0^-1 exp(diag(l)) h_0 with l along v; the rows are c diag(l),
+the mask of free strains means nothing, and
 
     dE/dx = dE/dR F^T
     dE/dl = diagonal of h_0 S h_0^-1
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Float
@@ -32,7 +33,6 @@ from ase_reaxff_jax.md.integrators.cell_rescaling import exponential
 from ase_reaxff_jax.md.minimizers.goal import Goal
 
 Cell = Literal["fixed", "free", "isotropic", "a", "b", "c", "c/a"]
-CELLS: tuple[Cell, ...] = get_args(Cell)
 LENGTHS = {"isotropic": (1.0, 1.0, 1.0), "a": (1.0, 0.0, 0.0), "b": (0.0, 1.0, 0.0),
            "c": (0.0, 0.0, 1.0), "c/a": (1.0, 1.0, -2.0)}  # fmt: skip
 """Changes of the logarithms of the three lengths; that of c/a keeps the volume."""

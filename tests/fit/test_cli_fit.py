@@ -1,6 +1,7 @@
 """The commands `fit` and `evaluate`, on files of the ReaxFF program."""
 
 import inspect
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ase_reaxff_jax import cli, cli_input, read_ffield
 from ase_reaxff_jax.fit import TrainingSet
 from ase_reaxff_jax.fit import fit as fit_function
 from ase_reaxff_jax.fit.items import EnergyItem
+from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.structures import Structure
 
 pytestmark = pytest.mark.xdist_group("small fits")  # the same programs
@@ -75,13 +77,32 @@ def test_a_fit_from_files_improves_the_loss_and_writes_the_force_field(files, ca
     assert code == 2 and "exists" in err
 
 
+def test_an_interrupted_fit_has_the_code_of_ctrl_c(files, capsys, monkeypatch):
+    outcome, signals = Objective.outcome, [signal.SIGINT]
+
+    def interrupted(self, *arguments, **options):
+        if signals:
+            signal.raise_signal(signals.pop())
+        return outcome(self, *arguments, **options)
+
+    monkeypatch.setattr(Objective, "outcome", interrupted)
+    code, out, err = run(
+        capsys, "fit", *files, "--params", "params", "--out", "fitted",
+        "--steps", 5, "--optimizer", "least-squares",
+    )  # fmt: skip
+    assert code == 130 and "interrupted" in err
+    assert "after 1 evaluations" in out and "wrote fitted" in out
+    assert "The fit is not at a minimum" in out
+    assert Path("fitted/ffield_best").exists()
+
+
 def test_a_missing_structure_is_named_with_its_line(files, capsys):
     with open("trainset.in", "a") as file:
-        file.write("ENERGY\n1.0 + a/1 - c/1 3.0\nENDENERGY\n")
+        file.write("ENERGY\n" + 2 * "1.0 + a/1 - c/1 3.0\n" + "ENDENERGY\n")
     code, _, err = run(capsys, "evaluate", *files)
     assert code == 2
     assert "(--skip-unusable would leave them out): trainset.in:" in err
-    assert "'c'" in err
+    assert err.count("'c'") == 1 and "as trainset.in:" in err
 
 
 def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):

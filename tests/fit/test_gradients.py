@@ -7,7 +7,9 @@ from ase.build import bulk, molecule
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.ffield.names import addresses
 from ase_reaxff_jax.fit import TrainingSet
+from ase_reaxff_jax.fit.coordinates import free_coordinates
 from ase_reaxff_jax.fit.fittable import why_not
+from ase_reaxff_jax.fit.input_errors import FitInputError
 from ase_reaxff_jax.fit.items import (
     AngleItem,
     CellItem,
@@ -113,6 +115,8 @@ def minimised():
     carbon.rattle(0.02, seed=2)
     oblique = bulk("C")
     oblique.set_cell(oblique.cell.array * [[1.03], [1.0], [0.98]], scale_atoms=True)
+    stretched = Restraint(kind="bond", atoms=(0, 1), target=1.7, strength=50.0,
+                          width=2.0)  # fmt: skip
     torsion = (2, 0, 1, 3)
     held = Restraint(kind="torsion", atoms=torsion, target=150.0, strength=100.0,
                      width=1.0)  # fmt: skip
@@ -127,6 +131,16 @@ def minimised():
             name="uniform", atoms=oblique, relax_cell=True, cell_freedom="uniform"
         ),
         Structure(name="ratio", atoms=oblique, relax_cell=True, cell_freedom="c/a"),
+        *(
+            Structure(
+                name=name,
+                atoms=oblique,
+                relax_cell=True,
+                cell_freedom=freedom,
+                restraints=(stretched,),
+            )
+            for name, freedom in (("held-all", "all"), ("held-ratio", "c/a"))
+        ),
     ]
     items = (
         EnergyItem(structures=("held", "methanol"), coefficients=(1.0, -1.0),
@@ -143,6 +157,10 @@ def minimised():
         StressItem(structure="squeezed", component=0, reference=0.0, sigma=1.0),
         *(StressItem(structure=name, component=k, reference=0.0, sigma=1.0)
           for name in ("uniform", "ratio") for k in (1, 5)),
+        *(StressItem(structure=name, component=1, reference=0.0, sigma=1.0)
+          for name in ("held-all", "held-ratio")),
+        *(CellItem(structure=name, parameter="a", reference=2.5, sigma=0.01)
+          for name in ("held-all", "held-ratio")),
         CellItem(structure="uniform", parameter="b", reference=2.5, sigma=0.01),
         CellItem(structure="ratio", parameter="c", reference=2.5, sigma=0.01),
     )  # fmt: skip
@@ -230,6 +248,25 @@ def test_sums_of_observables_by_a_strain_are_those_of_strained_structures():
     expected = WEIGHTS @ [sums(1e-4 * step) for step in STEPS] / 1e-4
     assert np.all(abs(expected) > 1e-3)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "lengths"),
+    [("uniform", (1, 1, 1)), ("a", (1, 0, 0)), ("b", (0, 1, 0)), ("c", (0, 0, 1)),
+     ("c/a", (1, 1, -2))],
+)  # fmt: skip
+def test_a_cell_moves_as_its_freedom_says(freedom, lengths):
+    atoms = bulk("C")
+    structure = Structure(name="c", atoms=atoms, relax_cell=True, cell_freedom=freedom)
+    cell = atoms.cell.array
+    *_, way = free_coordinates(structure, atoms.positions, cell).T
+    assert not way[:-9].any()
+    moved = cell @ way[-9:].reshape(3, 3)
+    expected = np.array(lengths)[:, None] * cell
+    size = np.linalg.norm(moved) / np.linalg.norm(expected)
+    np.testing.assert_allclose(moved, size * expected, atol=1e-12)
+    with pytest.raises(FitInputError, match="'d' is none of all, uniform, a, b, c"):
+        Structure(name="c", atoms=atoms, relax_cell=True, cell_freedom="d")
 
 
 @pytest.mark.long

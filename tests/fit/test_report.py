@@ -177,6 +177,18 @@ def test_what_the_data_do_not_determine_is_said():
     assert found.sensitivity.shares[0].tolist() == [1.0, 1.0, 0.0, 1.0]
 
 
+def test_errors_far_from_a_minimum_are_said_to_be_too_small():
+    data, chosen = energies_and_forces(), parameters(BOND)
+    there = uncertainty("cho", data, chosen)
+    assert there.at_minimum
+    assert there.promised == pytest.approx(there.chi_square, abs=1e-9)
+    value = float(FORCE_FIELD.at(chosen[1].address))
+    moved = FORCE_FIELD.replace(BOND[1], 0.98 * value)
+    away = uncertainty(moved, data, chosen)
+    assert not away.at_minimum
+    assert 0.9 * away.chi_square < away.promised < away.chi_square
+
+
 def read(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(file))

@@ -104,6 +104,18 @@ def test_other_run_types(run_type, settings, tmp_path):
     assert (water.minimize, water.most_steps, water.end_rmsg) == settings
 
 
+@pytest.mark.parametrize(
+    ("number", "freedom"),
+    [(0, "uniform"), (1, "uniform"), (2, "uniform"), (3, "c/a"), (4, "a"), (5, "b"),
+     (6, "c"), (7, "c/a")],
+)  # fmt: skip
+def test_run_types_say_what_of_a_cell_is_relaxed(number, freedom, tmp_path):
+    geo = GEO.replace("CELL OPT     6", f"CELL OPT     {number}")
+    more = "ENERGY\n1.0 ice_c 0.1\nENDENERGY\n"
+    ice = read(tmp_path, geo, TRAINSET + more).structures["ice_c"]
+    assert (ice.relax_cell, ice.cell_freedom) == (True, freedom)
+
+
 def test_what_is_written_is_read_again(tmp_path):
     before = read(tmp_path, trainset=TRAINSET + "ENERGY\n1 ice_c 1\nENDENERGY\n")
     files = {"geo": tmp_path / "again", "trainset": tmp_path / "again.in"}

@@ -140,6 +140,29 @@ def test_a_step_never_leaves_what_new_lists_cover(kind):
     assert 0.005 < np.linalg.norm(strain) <= 0.01 * 1.01
 
 
+@pytest.mark.parametrize(
+    ("kind", "factors"),
+    [
+        ("isotropic", (2.0, 2.0, 2.0)),
+        ("a", (2.0, 1.0, 1.0)),
+        ("b", (1.0, 2.0, 1.0)),
+        ("c", (1.0, 1.0, 2.0)),
+        ("c/a", (2.0, 2.0, 0.25)),  # the volume stays
+    ],
+)
+def test_what_changes_of_a_cell_is_what_its_name_says(kind, factors):
+    atoms, rows = bulk("C"), np.zeros((5, 3))  # oblique lattice vectors
+    goal, one = goal_of(atoms), np.log(2.0) * np.sqrt(len(atoms))
+    rows[:2] = atoms.positions
+    rows[-3:] = one * np.diag(coordinates.LENGTHS[kind])
+    with scope("float64"):
+        positions, cell = coordinates.geometry(rows, goal, kind)
+    before, after = atoms.cell.array, np.asarray(cell)
+    np.testing.assert_allclose(after, before * np.array(factors)[:, None], atol=1e-12)
+    shares = np.linalg.solve(before.T, atoms.positions.T)
+    np.testing.assert_allclose(positions, shares.T @ after, atol=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["a", "c/a"])
 def test_lengths_of_a_cell_relax_alone(kind, calc):
     atoms = bulk("C")
