@@ -53,7 +53,7 @@ def parity_picture(
 
 
 def _draw_parity(axes, kind: str, found: Sequence[tuple[ItemResult, float]]) -> None:
-    points = np.array([(i.reference, i.value, bar) for i, bar in found])
+    points = np.array([(i.reference, _drawn(i), bar) for i, bar in found])
     x, y, bars = points.T
     low, high = points[:, :2].min(), points[:, :2].max()
     margin = 0.05 * (high - low) or 1.0
@@ -68,7 +68,7 @@ def _draw_parity(axes, kind: str, found: Sequence[tuple[ItemResult, float]]) -> 
     worst = [item for item in worst if item.contribution > COSTLY]
     for item, colour in zip(worst, COLOURS[1:], strict=False):
         axes.plot(
-            item.reference, item.value, "o", ms=7, mfc="none", mew=1.5, color=colour,
+            item.reference, _drawn(item), "o", ms=7, mfc="none", mew=1.5, color=colour,
             label=_short(item.name),
         )  # fmt: skip
     unit = found[0][0].unit
@@ -83,6 +83,13 @@ def _draw_parity(axes, kind: str, found: Sequence[tuple[ItemResult, float]]) -> 
             loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=8,
             frameon=False, handletextpad=0.2,
         )  # fmt: skip
+
+
+def _drawn(item: ItemResult) -> float:
+    """The value; of a torsion, the one within half a turn of the reference."""
+    if item.kind != "torsion":
+        return item.value
+    return item.reference + (item.value - item.reference + 180.0) % 360.0 - 180.0
 
 
 def _short(name: str) -> str:

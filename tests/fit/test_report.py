@@ -14,13 +14,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.bundled import load
-from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, uncertainty
+from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, pictures, uncertainty
 from ase_reaxff_jax.fit.covariance import uncertainty_of
 from ase_reaxff_jax.fit.determination import determine
 from ase_reaxff_jax.fit.items import EnergyItem, ForceItem, HeatItem
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.parameters import Parameter
+from ase_reaxff_jax.fit.report import ItemResult
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.fit.structures import Structure
 
@@ -218,6 +219,16 @@ def test_a_fit_leaves_tables_in_full_and_pictures(tmp_path):
     assert len(read(out / "validation_items.csv")) == 7
     for name in ("parity", "validation_parity", "history", "parameters"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "drawn"),
+    [("torsion", -179.0, 181.0), ("torsion", 150.0, 150.0), ("angle", 10.0, 10.0)],
+)
+def test_torsions_are_drawn_near_their_references(kind, value, drawn):
+    item = ItemResult(name="t", kind=kind, unit="degrees", reference=178.0, value=value,
+                      sigma=1.0, contribution=0.0)  # fmt: skip
+    assert pictures._drawn(item) == pytest.approx(drawn)
 
 
 def test_an_evaluation_writes_its_items_even_without_matplotlib(
