@@ -20,9 +20,7 @@ NO_EFFECT = "without effect"  # no item depends on it
 UNDETERMINED = "undetermined"  # it changes along a direction that no item depends on
 LOOSE = "loose"  # its error exceeds its range: the bounds hold it, not the data
 DETERMINED = "determined"
-NOTHING = (
-    1e-6  # a sum of squares of (value - reference) / sigma that is as good as none
-)
+NOTHING = 1e-6  # a sum of squares that is as good as none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from ase_reaxff_jax import capacity
 from ase_reaxff_jax.compilation import quickly
 from ase_reaxff_jax.fit.structures import Structure
+from ase_reaxff_jax.precision import scope
 from ase_reaxff_jax.units import KCAL_PER_MOL
 
 FLAT = 1e-7  # curvature, relative to the largest, along which nothing is solved
@@ -48,7 +49,8 @@ def of_restraints(
     count = len(structure.atoms)
     room = capacity.bucket(len(given), parts=1, smallest=1)
     held = Restraints.of(given, atoms=count, room=room, dtype=np.float64)
-    by_strain, second = _of_restraints(held, positions)
+    with scope("float64"):
+        by_strain, second = _of_restraints(held, positions)
     kept = np.r_[: 3 * count, 3 * len(positions) : 3 * len(positions) + 9]
     return (
         np.asarray(by_strain) / KCAL_PER_MOL,

@@ -278,7 +278,7 @@ def _system(engine: Engine, structure: Structure, room: int) -> System:
     try:
         system = engine.system(structure.atoms, room)
     except InputError as error:
-        raise FitInputError(f"{structure.name}: {error}") from error
+        raise FitInputError(f"structure {structure.name}: {error}") from error
     charge = np.asarray(structure.total_charge, float)
     return eqx.tree_at(lambda s: s.total_charge, system, charge)
 
