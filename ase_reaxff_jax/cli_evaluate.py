@@ -139,7 +139,7 @@ def show(report: Any, largest: int) -> None:
     from ase_reaxff_jax.cli_tables import console, fixed, table
 
     def loss(value: float, digits: int) -> str:
-        return fixed(value, digits) if report.loss >= 1 else f"{value:.3g}"
+        return f"{value:.3g}" if report.loss < 1 else fixed(value, digits)
 
     count: dict[str, int] = {}
     for item in report.items:

@@ -31,11 +31,11 @@ def show_uncertainty(uncertainty: Uncertainty, out: Console) -> None:
         )  # fmt: skip
     out.print(made)
     out.print(_basis(uncertainty), markup=False)
-    if not uncertainty.at_minimum:
+    if uncertainty.at_minimum is False:
         gain = f"by {uncertainty.promised:.3g} from {uncertainty.chi_square:.3g}"
         out.print(
-            "The fit is not at a minimum, and errors may be too small: a step of least "
-            f"squares promises to lower their sum {gain}; go on with more steps",
+            "This is not a minimum, and errors may be too small: a step of least "
+            f"squares promises to lower their sum {gain}; more steps may lead there",
             markup=False,
         )
     for direction in uncertainty.undetermined:

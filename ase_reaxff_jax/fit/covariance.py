@@ -29,6 +29,7 @@ from ase_reaxff_jax.forcefield import ForceField
 AT = 1e-4  # of its range: nearer to a bound a parameter is at it
 NEAR = 0.01  # of its range: so is one that is nearer and goes on towards the bound
 SHOWN = 0.1  # parts of a direction that are named
+NOTHING = 1e-6  # a sum of squares that is as good as none
 
 
 def uncertainty(
@@ -90,13 +91,16 @@ def uncertainty_of(
     residuals = weight * loss.deviations(outcome.values)
     usable = np.isfinite(residuals) & np.isfinite(matrix).all(axis=1)
     slope = np.nan_to_num(loss.slopes(outcome.values)[:, None] * jacobian).sum(axis=0)
-    held = _at_bounds((values - selection.low) / width, slope)
+    places = (values - selection.low) / width
+    held = _at_bounds(places, slope)
     silent = _silent(matrix[usable], cutoff) & ~held
     free = ~(held | silent)
     found = determine(matrix[usable][:, free], cutoff)
     chi_square = float(np.sum(residuals[usable] ** 2))
     freedom = int(usable.sum()) - found.rank
     scale = chi_square / freedom if scaled and freedom > 0 else 1.0
+    moving = free | (held & ~silent & _inwards(places, slope))
+    promised = _gain(matrix[usable][:, moving], residuals[usable], cutoff)
     errors, covariance = _errors(free, held, found, scale)
     predicted = np.full(len(usable), np.nan)
     predicted[usable] = np.sqrt(scale * found.leverages) * (loss.sigma / weight)[usable]
@@ -108,7 +112,10 @@ def uncertainty_of(
         covariance=covariance * np.outer(width, width),
         prediction_errors=predicted,
         chi_square=chi_square,
-        promised=chi_square - _least(matrix[usable][:, free], residuals[usable]),
+        promised=promised,
+        at_minimum=_at_minimum(promised, chi_square, freedom if scaled else 0)
+        if loss.form == "squares"
+        else None,
         degrees_of_freedom=freedom,
         scale=scale,
         singular_values=found.singular_values,
@@ -131,6 +138,13 @@ def _at_bounds(
     lower = (scaled < AT) | ((scaled < NEAR) & (slope > 0))
     upper = (scaled > 1 - AT) | ((scaled > 1 - NEAR) & (slope < 0))
     return lower | upper
+
+
+def _inwards(
+    scaled: Float[np.ndarray, " parameters"], slope: Float[np.ndarray, " parameters"]
+) -> Bool[np.ndarray, " parameters"]:
+    """Which parameters would go inwards from the nearer bound to lower the loss."""
+    return np.where(scaled < 0.5, slope < 0, slope > 0)
 
 
 def _silent(
@@ -158,12 +172,20 @@ def _errors(
     return errors, covariance
 
 
-def _least(
-    matrix: Float[np.ndarray, "items free"], residuals: Float[np.ndarray, " items"]
+def _gain(
+    matrix: Float[np.ndarray, "items free"],
+    residuals: Float[np.ndarray, " items"],
+    cutoff: float,
 ) -> float:
-    """The least sum of squares, were the items linear in the parameters."""
-    step, *_ = np.linalg.lstsq(matrix, residuals, rcond=CUTOFF)
-    return float(np.sum((residuals - matrix @ step) ** 2))
+    """By how much the sum of squares could fall, were the residuals linear."""
+    step, *_ = np.linalg.lstsq(matrix, residuals, rcond=cutoff)
+    return float(np.sum((matrix @ step) ** 2))
+
+
+def _at_minimum(promised: float, chi_square: float, freedom: int) -> bool:
+    """Whether what is promised is within the noise that would be left there."""
+    noise = (chi_square - promised) / freedom if freedom > 0 else 1.0
+    return promised <= max(noise, NOTHING)
 
 
 def _status(errors, held, silent) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -185,4 +186,6 @@ def _found(task, objectives, folder, record, own, at_once: int, progress) -> Fou
             output = Output(folder, selection) if folder is not None else None
             return searched_at_once(task, at_once, output, own, shown, check)
         numbers = range(task.arguments.trials)
-        return searched(task.arguments, objectives, folder, record, told, numbers)
+        found = searched(task.arguments, objectives, folder, record, told, numbers)
+        late = interrupts.received is not None  # after the last evaluation
+        return replace(found, interrupted=found.interrupted or late)

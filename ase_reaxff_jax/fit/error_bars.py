@@ -20,7 +20,6 @@ NO_EFFECT = "without effect"  # no item depends on it
 UNDETERMINED = "undetermined"  # it changes along a direction that no item depends on
 LOOSE = "loose"  # its error exceeds its range: the bounds hold it, not the data
 DETERMINED = "determined"
-NOTHING = 1e-6  # a sum of squares that is as good as none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +40,9 @@ class Uncertainty:
     prediction_errors: Float[np.ndarray, " items"]
     chi_square: float  # of the squares, whatever the form of the loss
     promised: float  # by so much a step of least squares would lower it, were it linear
+    # Whether that is as near as the errors are large, else they are those of another
+    # place; None where not squares are minimised.
+    at_minimum: bool | None
     degrees_of_freedom: int  # items less directions that are determined
     scale: float  # by which the covariance is multiplied: reduced chi-square, or 1
     singular_values: Float[np.ndarray, " free"]  # falling; of A in units of ranges
@@ -51,14 +53,6 @@ class Uncertainty:
     def names(self) -> tuple[str, ...]:
         """Of the parameters, such as `bond C O De_s`."""
         return tuple(p.name for p in self.parameters)
-
-    @property
-    def at_minimum(self) -> bool:
-        """Whether the minimum is as near as the errors are large.
-
-        Else they are those of another place, mostly too small.
-        """
-        return self.promised <= max(self.scale, NOTHING)
 
     @property
     def correlations(self) -> Float[np.ndarray, "parameters parameters"]:

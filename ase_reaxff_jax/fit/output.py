@@ -88,5 +88,5 @@ class Output:
 def _row(step: Step) -> list:
     judged = "" if step.validation != step.validation else repr(step.validation)
     loss, best = repr(step.loss), repr(step.best)
-    minimized = "no" if step.screening else "yes"
+    minimized = "yes" if step.minimizing and not step.screening else "no"
     return [step.trial + 1, step.evaluation, loss, best, judged, minimized]

@@ -36,6 +36,7 @@ class Step:
     best: float  # so far
     validation: float = float("nan")  # loss of the validation data, where looked at
     screening: bool = False  # whether structures were not minimised, to save time
+    minimizing: bool = True  # whether there are any that the fit minimises
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,10 @@ class Search:
                 judged = self.evaluations.validation_loss(u)
         least = self.best.loss if self.best else float("nan")
         number = len(self.history) + 1
-        self.history.append(
-            Step(self.trial, number, loss, least, judged, self._screening)
-        )
+        self.history.append(Step(
+            self.trial, number, loss, least, judged, self._screening,
+            minimizing=self.objective.relaxation is not None,
+        ))  # fmt: skip
         self._seen(self.history[-1], bool(better))
         if judged == judged:
             self._wait(judged)

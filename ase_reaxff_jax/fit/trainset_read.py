@@ -27,7 +27,8 @@ def read_items(
     """
     items: list[Item] = []
     problems: list[str] = []
-    said: dict[str, str] = {}  # what is wrong with a structure is said once
+    repeated: list[str] = []
+    said: dict[str, str] = {}  # where; what is wrong with a structure is said once
     for line in lines_of(Path(path)):
         try:
             found = list(READERS[line.section](line, geo))
@@ -36,11 +37,13 @@ def read_items(
                 check(item, geo.structures, geo.unusable)
         except (ValueError, InputError) as error:
             first = said.setdefault(str(error), line.where)
-            why = error if first == line.where else f"as {first}"
-            problems.append(f"{line.where}: {why}")
+            if first == line.where:
+                problems.append(f"{line.where}: {error}")
+            else:
+                repeated.append(f"{line.where}: the same as {first}")
         else:
             items += [replace(item, where=line.where) for item in found]
-    return items, problems
+    return items, problems + repeated
 
 
 def _open_cell(item: Item, geo: GeoStructures) -> None:

@@ -90,9 +90,9 @@ def test_an_interrupted_fit_has_the_code_of_ctrl_c(files, capsys, monkeypatch):
         capsys, "fit", *files, "--params", "params", "--out", "fitted",
         "--steps", 5, "--optimizer", "least-squares",
     )  # fmt: skip
-    assert code == 130 and "interrupted" in err
+    assert code == 130 and err.endswith("\ninterrupted\n")
     assert "after 1 evaluations" in out and "wrote fitted" in out
-    assert "The fit is not at a minimum" in out
+    assert "This is not a minimum" in out
     assert Path("fitted/ffield_best").exists()
 
 
@@ -102,7 +102,7 @@ def test_a_missing_structure_is_named_with_its_line(files, capsys):
     code, _, err = run(capsys, "evaluate", *files)
     assert code == 2
     assert "(--skip-unusable would leave them out): trainset.in:" in err
-    assert err.count("'c'") == 1 and "as trainset.in:" in err
+    assert err.count("'c'") == 1 and "the same as trainset.in:" in err
 
 
 def test_a_fit_in_a_file_with_old_names_is_resumed(files, capsys):

@@ -15,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, pictures, uncertainty
-from ase_reaxff_jax.fit.covariance import uncertainty_of
+from ase_reaxff_jax.fit.covariance import _at_minimum, uncertainty_of
 from ase_reaxff_jax.fit.determination import determine
 from ase_reaxff_jax.fit.items import EnergyItem, ForceItem, HeatItem
 from ase_reaxff_jax.fit.losses import Loss
@@ -186,8 +186,28 @@ def test_errors_far_from_a_minimum_are_said_to_be_too_small():
     value = float(FORCE_FIELD.at(chosen[1].address))
     moved = FORCE_FIELD.replace(BOND[1], 0.98 * value)
     away = uncertainty(moved, data, chosen)
-    assert not away.at_minimum
+    assert away.at_minimum is False
     assert 0.9 * away.chi_square < away.promised < away.chi_square
+    assert uncertainty(moved, data, chosen, loss="huber").at_minimum is None
+    # One that is held by a bound is not at a minimum if it could go on inwards.
+    held = replace(chosen[1], high=0.98 * value)  # which is negative
+    at_bound = uncertainty(moved, data, [held])
+    assert at_bound.status == ("at a bound",)
+    assert at_bound.at_minimum is False and at_bound.promised > 0.5 * away.promised
+    kept = uncertainty(moved, data, [replace(chosen[1], low=0.98 * value)])
+    assert kept.status == ("at a bound",) and kept.at_minimum
+
+
+@pytest.mark.parametrize(
+    ("promised", "chi_square", "freedom", "known"),
+    [(0.0, 5.0, 3, True), (1.0, 5.0, 3, True), (4.0, 5.0, 1, False),
+     (4.0, 5.0, 3, False), (0.9, 5.0, 0, True), (1.1, 5.0, 0, False),
+     (1e-9, 1e-9, 3, True)],
+)  # fmt: skip
+def test_a_minimum_is_where_noise_is_all_that_is_left(
+    promised, chi_square, freedom, known
+):
+    assert _at_minimum(promised, chi_square, freedom) is known
 
 
 def read(path):
