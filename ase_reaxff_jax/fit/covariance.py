@@ -18,6 +18,7 @@ from ase_reaxff_jax.fit.error_bars import (
     UNDETERMINED,
     Uncertainty,
 )
+from ase_reaxff_jax.fit.gauss_newton import bounded_step
 from ase_reaxff_jax.fit.losses import Loss
 from ase_reaxff_jax.fit.objective import Objective, Outcome
 from ase_reaxff_jax.fit.parameters import Parameter, read_params
@@ -99,8 +100,9 @@ def uncertainty_of(
     chi_square = float(np.sum(residuals[usable] ** 2))
     freedom = int(usable.sum()) - found.rank
     scale = chi_square / freedom if scaled and freedom > 0 else 1.0
-    moving = free | (held & ~silent & _inwards(places, slope))
-    promised = _gain(matrix[usable][:, moving], residuals[usable], cutoff)
+    step, promised = _promised(matrix[usable], residuals[usable], places)
+    known = loss.form == "squares" and bool(usable.all())
+    left = freedom - int(np.sum(held & (abs(step) > AT)))
     errors, covariance = _errors(free, held, found, scale)
     predicted = np.full(len(usable), np.nan)
     predicted[usable] = np.sqrt(scale * found.leverages) * (loss.sigma / weight)[usable]
@@ -113,15 +115,14 @@ def uncertainty_of(
         prediction_errors=predicted,
         chi_square=chi_square,
         promised=promised,
-        at_minimum=_at_minimum(promised, chi_square, freedom if scaled else 0)
-        if loss.form == "squares"
-        else None,
+        at_minimum=_at_minimum(promised, chi_square, left if scaled else 0)
+        if known else None,
         degrees_of_freedom=freedom,
         scale=scale,
         singular_values=found.singular_values,
         undetermined=_directions(found, parameters, free),
         sensitivity=sensitivity_of(objective, outcome, jacobian),
-    )
+    )  # fmt: skip
 
 
 def _at_bounds(
@@ -138,13 +139,6 @@ def _at_bounds(
     lower = (scaled < AT) | ((scaled < NEAR) & (slope > 0))
     upper = (scaled > 1 - AT) | ((scaled > 1 - NEAR) & (slope < 0))
     return lower | upper
-
-
-def _inwards(
-    scaled: Float[np.ndarray, " parameters"], slope: Float[np.ndarray, " parameters"]
-) -> Bool[np.ndarray, " parameters"]:
-    """Which parameters would go inwards from the nearer bound to lower the loss."""
-    return np.where(scaled < 0.5, slope < 0, slope > 0)
 
 
 def _silent(
@@ -172,14 +166,16 @@ def _errors(
     return errors, covariance
 
 
-def _gain(
-    matrix: Float[np.ndarray, "items free"],
+def _promised(
+    matrix: Float[np.ndarray, "items parameters"],
     residuals: Float[np.ndarray, " items"],
-    cutoff: float,
-) -> float:
-    """By how much the sum of squares could fall, were the residuals linear."""
-    step, *_ = np.linalg.lstsq(matrix, residuals, rcond=cutoff)
-    return float(np.sum((matrix @ step) ** 2))
+    places: Float[np.ndarray, " parameters"],
+) -> tuple[Float[np.ndarray, " parameters"], float]:
+    """The step of least squares within the bounds, and how much it promises to gain."""
+    low, high = np.minimum(-places, 0.0), np.maximum(1.0 - places, 0.0)
+    step = bounded_step(matrix, residuals, low, high)
+    gain = np.sum(residuals**2) - np.sum((residuals + matrix @ step) ** 2)
+    return step, max(0.0, float(gain))
 
 
 def _at_minimum(promised: float, chi_square: float, freedom: int) -> bool:

@@ -184,8 +184,9 @@ def _found(task, objectives, folder, record, own, at_once: int, progress) -> Fou
         if at_once > 1:
             selection = objectives[0].selection
             output = Output(folder, selection) if folder is not None else None
-            return searched_at_once(task, at_once, output, own, shown, check)
-        numbers = range(task.arguments.trials)
-        found = searched(task.arguments, objectives, folder, record, told, numbers)
+            found = searched_at_once(task, at_once, output, own, shown, check)
+        else:
+            numbers = range(task.arguments.trials)
+            found = searched(task.arguments, objectives, folder, record, told, numbers)
         late = interrupts.received is not None  # after the last evaluation
         return replace(found, interrupted=found.interrupted or late)

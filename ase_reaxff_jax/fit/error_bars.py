@@ -39,9 +39,11 @@ class Uncertainty:
     # By the errors of the parameters; NaN where a value or derivative is not finite.
     prediction_errors: Float[np.ndarray, " items"]
     chi_square: float  # of the squares, whatever the form of the loss
-    promised: float  # by so much a step of least squares would lower it, were it linear
-    # Whether that is as near as the errors are large, else they are those of another
-    # place; None where not squares are minimised.
+    # By so much a step of least squares within the bounds would lower it, if the items
+    # were linear.
+    promised: float
+    # Whether that is within the noise, else the errors are those of another place; None
+    # where the loss is not that of squares, or an item or derivative is not finite.
     at_minimum: bool | None
     degrees_of_freedom: int  # items less directions that are determined
     scale: float  # by which the covariance is multiplied: reduced chi-square, or 1

@@ -26,7 +26,8 @@ def least_squares(search: Search, start: Start, steps: int) -> int:
     residuals = search.residuals(u)
     slopes = search.jacobian(u)
     while used < steps and radius > LEAST:
-        new = np.clip(u + _step(slopes, residuals, u, radius), 0.0, 1.0)
+        low, high = np.maximum(-u, -radius), np.minimum(1.0 - u, radius)
+        new = np.clip(u + bounded_step(slopes, residuals, low, high), 0.0, 1.0)
         length = abs(new - u).max()
         hoped = _square(residuals) - _square(residuals + slopes @ (new - u))
         if hoped <= 0 or length == 0:
@@ -47,15 +48,14 @@ def least_squares(search: Search, start: Start, steps: int) -> int:
     return used
 
 
-def _step(
+def bounded_step(
     slopes: Float[np.ndarray, "items parameters"],
     residuals: Float[np.ndarray, " items"],
-    u: Start,
-    radius: float,
-) -> Start:
-    """The minimum of the linearised residuals within bounds and box."""
-    low, high = np.maximum(-u, -radius), np.minimum(1.0 - u, radius)
-    size = len(u)
+    low: Float[np.ndarray, " parameters"],
+    high: Float[np.ndarray, " parameters"],
+) -> Float[np.ndarray, " parameters"]:
+    """The step to the minimum of the linearised residuals within a box."""
+    size = len(low)
     damped = np.vstack([slopes, DAMPING * np.linalg.norm(slopes) * np.eye(size)])
     q, r = np.linalg.qr(damped)
     side = -q[: len(residuals)].T @ residuals

@@ -15,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import TrainingSet, evaluate, fit, pictures, uncertainty
-from ase_reaxff_jax.fit.covariance import _at_minimum, uncertainty_of
+from ase_reaxff_jax.fit.covariance import _at_minimum, _promised, uncertainty_of
 from ase_reaxff_jax.fit.determination import determine
 from ase_reaxff_jax.fit.items import EnergyItem, ForceItem, HeatItem
 from ase_reaxff_jax.fit.losses import Loss
@@ -189,13 +189,22 @@ def test_errors_far_from_a_minimum_are_said_to_be_too_small():
     assert away.at_minimum is False
     assert 0.9 * away.chi_square < away.promised < away.chi_square
     assert uncertainty(moved, data, chosen, loss="huber").at_minimum is None
-    # One that is held by a bound is not at a minimum if it could go on inwards.
+    # One that is at a bound is not at a minimum if it could go on inwards.
     held = replace(chosen[1], high=0.98 * value)  # which is negative
     at_bound = uncertainty(moved, data, [held])
     assert at_bound.status == ("at a bound",)
     assert at_bound.at_minimum is False and at_bound.promised > 0.5 * away.promised
     kept = uncertainty(moved, data, [replace(chosen[1], low=0.98 * value)])
     assert kept.status == ("at a bound",) and kept.at_minimum
+
+
+def test_only_what_the_bounds_leave_is_promised():
+    matrix, residuals = np.diag([1.0, 1e-4, 1.0]), np.array([0.3, 1.0, 0.0])
+    step, gain = _promised(matrix, residuals, np.array([0.5, 0.5, 0.0]))
+    np.testing.assert_allclose(step, [-0.3, -0.5, 0.0], atol=1e-6)
+    assert gain == pytest.approx(0.3**2 + 1e-4, rel=1e-3)
+    step, gain = _promised(matrix, residuals, np.array([0.0, 0.5, 1.0]))
+    assert step[0] == 0.0 and gain == pytest.approx(1e-4, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from small_fits import NAMES, parameters, water
 
 from ase_reaxff_jax.bundled import load
 from ase_reaxff_jax.fit import fit, record
+from ase_reaxff_jax.fit.evaluations import Evaluations
 from ase_reaxff_jax.fit.objective import Objective
 from ase_reaxff_jax.fit.selection import Selection
 from ase_reaxff_jax.md import CheckpointError
@@ -119,6 +120,20 @@ def test_ctrl_c_waits_for_the_evaluation_and_keeps_the_best(
                   **OPTIONS)  # fmt: skip
     assert not resumed.interrupted
     assert repr(resumed.history[:3]) == repr(found.history)
+
+
+def test_ctrl_c_after_the_last_evaluation_is_not_forgotten(tmp_path, monkeypatch):
+    finish = Evaluations.finish
+
+    def interrupted(self):
+        signal.raise_signal(signal.SIGINT)
+        finish(self)
+
+    whole = fit("cho", water(), parameters(), **OPTIONS)
+    monkeypatch.setattr(Evaluations, "finish", interrupted)
+    found = fit("cho", water(), parameters(), out=tmp_path / "fit", **OPTIONS)
+    assert found.interrupted and not whole.interrupted
+    assert repr(found.history) == repr(whole.history)
 
 
 @pytest.fixture(scope="module")
