@@ -7,6 +7,7 @@ COARSE = 2048  # up to this size lists waste little whatever their room
 SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
 SMALLEST_ATOMS = 16
 FEW_ATOMS = 256  # up to here an evaluation takes so little that compiling counts
+LONG = 10_000  # entries; beyond, a CPU computes without those of padding
 GROWTH = 1.25  # of what the lists of so few atoms need, where they have to grow
 STEP = 4  # from one of these steps to the next
 
@@ -82,14 +83,15 @@ def fitting(name: str, needed: int) -> int:
 
     Rows are all as long as the longest, which costs time: there the steps are fine.
     """
-    if name == "width":
+    if name in ("width", "pairs"):
         return bucket(needed + needed // 32 + 2, parts=32, smallest=8)
     if name == "acceptors":
         return bucket(needed + needed // 6 + 2, parts=16, smallest=8)
     if name == "hydrogen_bonds":  # the rows of `acceptors`
-        return bucket(needed + needed // 10 + 8, parts=16)
-    if name in ("angles", "torsions"):  # change most, and cost little
-        needed += needed // 6
+        spare = max(needed // 10, min(needed // 2, 256))
+        return bucket(needed + spare + 8, parts=16)
+    if name in ("angles", "torsions"):  # change most; room in long ones costs nothing
+        needed += needed // (3 if needed > LONG else 6)
     return list_room(needed)
 
 

@@ -197,8 +197,8 @@ def terms(
 ) -> Terms:
     """Energies of all interactions of a structure, kcal/mol."""
     through_bonds, orders = bonded(parameters, system, neighbors, topology, options)
-    start = Start(guess, topology.inverse)
-    pairs, _ = nonbonded.pair_energies(parameters, system, neighbors, options, start)
+    start, near = Start(guess, topology.inverse), topology.narrowed(neighbors)
+    pairs, _ = nonbonded.pair_energies(parameters, system, near, options, start)
     return Terms(through_bonds, pairs, orders)
 
 
@@ -229,8 +229,9 @@ def total_energy(
         parameters, system, neighbors, topology, options,
         summed=options.implementation == "fused",
     )  # fmt: skip
+    start, near = Start(guess, topology.inverse), topology.narrowed(neighbors)
     pairs, solution = nonbonded.non_bonded_energy(
-        parameters, system, neighbors, options, Start(guess, topology.inverse)
+        parameters, system, near, options, start
     )
     found = Found(solution, topology.bonds.cover(orders.total))
     return through_bonds.total() + pairs, found
@@ -257,5 +258,6 @@ def per_atom(
     energy = energy.at[topology.hydrogen_bonds.hydrogen].add(of_donors)
     half = 0.5 * (n.van_der_waals + n.coulomb)
     energy += jnp.sum(half, axis=1)
-    end = jnp.append(neighbors.source, 0)[neighbors.far]  # padding carries no energy
+    far = topology.narrowed(neighbors).far
+    end = jnp.append(neighbors.source, 0)[far]  # padding carries no energy
     return energy.at[end].add(half)

@@ -35,7 +35,8 @@ def listed_sum(
         parameters: Those of the force field.
         tables: Records of arrays, of bonds or atoms, for each place of an entry.
         rows: Where each entry has its place in each table.
-        entries: Arrays with whatever else belongs to an entry; no derivatives.
+        entries: Arrays with whatever else belongs to an entry, without derivatives;
+            one is the `mask`, False on padding, which is behind all others.
         dtype: In which each energy is computed, where that is not the one of the
             tables and the sums.
     """
@@ -76,17 +77,36 @@ def _sum_jvp(energies, dtype, primals, tangents):
     return value, change
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _sum_and_slopes(energies, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
-    summed = partial(_summed, energies, dtype)
+    return _in_parts(_summed, energies, dtype, parameters, tables, rows, entries)
+
+
+@partial(_sum_and_slopes.defjvp, symbolic_zeros=True)
+def _sum_and_slopes_jvp(energies, dtype, primals, tangents):
+    """A loop of which only the program knows the length has no reverse."""
+    padded = partial(_in_parts, partial(_summed, padded=True), energies, dtype)
+    return (
+        _sum_and_slopes(energies, dtype, *primals),
+        change_along(padded, primals, tangents),
+    )
+
+
+def _in_parts(summed, energies, dtype, parameters, tables, rows, entries):
+    """In parts on a CPU, all at once on other devices."""
+    here = partial(summed, energies, dtype)
     return jax.lax.platform_dependent(
         parameters, tables, rows, entries,
-        cpu=partial(summed, at_once=AT_ONCE),
-        default=partial(summed, at_once=len(rows[0])),
+        cpu=partial(here, at_once=AT_ONCE),
+        default=partial(here, at_once=len(rows[0])),
     )  # fmt: skip
 
 
-def _summed(energies, dtype, parameters, tables, rows, entries, *, at_once: int):
+def _summed(
+    energies, dtype, parameters, tables, rows, entries, *, at_once, padded=False
+):
+    """The same by parts of so many entries, without or with those of padding."""
     parameters = of_type(parameters, dtype)
 
     def added(sums, block):
@@ -107,5 +127,6 @@ def _summed(energies, dtype, parameters, tables, rows, entries, *, at_once: int)
     start = jax.tree.map(jnp.zeros_like, tables)
     none = jnp.zeros((), jax.tree.leaves(tables)[0].dtype)
     return sums_over_blocks(
-        added, (none, start), (rows, entries), entries=1, at_once=at_once
-    )[0]
+        added, (none, start), (rows, entries), entries=1, at_once=at_once,
+        used=None if padded else jnp.sum(entries.mask),
+    )[0]  # fmt: skip

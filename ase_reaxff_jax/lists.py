@@ -17,7 +17,12 @@ from jaxtyping import Float
 
 from ase_reaxff_jax import neighbors as nb
 from ase_reaxff_jax import programs, report
-from ase_reaxff_jax.capacity import SMALL_ATOMS, larger_room, least_room
+from ase_reaxff_jax.capacity import (
+    FEW_ATOMS,
+    SMALL_ATOMS,
+    larger_room,
+    least_room,
+)
 from ase_reaxff_jax.errors import CapacityError
 from ase_reaxff_jax.forcefield import ForceField, column
 from ase_reaxff_jax.history import ChargeHistory
@@ -26,8 +31,8 @@ from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.rows import rows_of
 from ase_reaxff_jax.settings import Settings
 from ase_reaxff_jax.system import System
-from ase_reaxff_jax.topology import Topology
-from ase_reaxff_jax.topology_build import build
+from ase_reaxff_jax.topology import Pairs, Topology
+from ase_reaxff_jax.topology_build import build, pairs_of
 from ase_reaxff_jax.units import HYDROGEN_BOND_CUTOFF
 
 LOG = logging.getLogger("ase_reaxff_jax")
@@ -130,6 +135,10 @@ class Lists:
         host = self._neighbors(atoms, system, room)
         neighbors = jax.device_put(host)
         topology = self._topology(host, neighbors, system, room)
+        solver = self.settings.charge_solver(len(system.mask))
+        if self.settings.charge_model == "eem" and solver == "iterative":
+            inverse = programs.approximate_inverse(self.parameters, system, neighbors)
+            topology = replace(topology, inverse=inverse)
         positions, cell = np.asarray(system.positions), np.asarray(system.cell)
         key = self._key(atoms, system)
         return Entry(key, neighbors, topology, host, positions, cell, room)
@@ -139,9 +148,12 @@ class Lists:
 
         It covers the orders that bonds are likely to have while atoms move less than
         the skin allows, and in any case those that they have now, see `Bonds.cover`.
+        The approximate inverse stays that of where the neighbours were made: it takes
+        longer to make than its age costs in iterations.
         """
         self._check_bonds(system, entry.host)
-        entry.topology = self._topology(entry.host, entry.neighbors, system, entry.room)
+        made = self._topology(entry.host, entry.neighbors, system, entry.room)
+        entry.topology = replace(made, inverse=entry.topology.inverse)
         entry.positions = np.asarray(system.positions)
         entry.cell = np.asarray(system.cell)
 
@@ -261,11 +273,23 @@ class Lists:
             topology = made(larger)
             self._check_complete(topology)
         room |= topology.capacity
-        solver = self.settings.charge_solver(len(system.mask))
-        if self.settings.charge_model == "eem" and solver == "iterative":
-            inverse = programs.approximate_inverse(self.parameters, system, neighbors)
-            topology = replace(topology, inverse=inverse)
+        if len(system.mask) > FEW_ATOMS:
+            pairs = self._pairs(host, neighbors, system, room.get("pairs", 0))
+            topology = replace(topology, pairs=pairs)
+            room |= pairs.capacity
         return jax.device_put(topology)
+
+    def _pairs(self, host, neighbors, system: System, room: int) -> Pairs:
+        """The pairs that may interact while the topology is valid.
+
+        Whether it is, is asked of distances no shorter than those of hydrogen bonds;
+        in a strained cell pairs that are farther apart come closer in proportion.
+        """
+        farther = max(1.0, self.taper / HYDROGEN_BOND_CUTOFF)
+        distance = self.taper + farther * self.settings.bond_skin
+        distance = np.asarray(distance, system.positions.dtype)
+        kept = programs.within(system, neighbors, distance)
+        return pairs_of(host.far, np.asarray(kept), beyond=len(host.source), room=room)
 
     def _larger(self, system: System, made, room: dict) -> dict[str, int] | None:
         """Room for lists that were cut, None where none was; logged."""

@@ -86,7 +86,14 @@ def of_pairs(tables: PairParameters, pairs: HalfList) -> PairParameters:
 
 
 def sums_over_blocks(
-    function: Callable, start, rows, *, entries: int, at_once: int = AT_ONCE
+    function: Callable,
+    start,
+    rows,
+    *,
+    entries: int,
+    at_once: int = AT_ONCE,
+    strands: int = 1,
+    used: Int[Array, ""] | None = None,
 ):
     """Sums over blocks of rows, and what each row gives by itself.
 
@@ -96,20 +103,45 @@ def sums_over_blocks(
     Args:
         function: Of the sums so far and a block of each array in `rows`; returns the
             new sums, and an array with as many rows as the block.
-        start: The sums at the start.
+        start: The sums at the start, zeros.
         rows: Arrays with the same first dimension.
         entries: Pairs in each row.
         at_once: Pairs of a block, at most.
+        strands: Blocks side by side, at most, each with sums of its own: worth it where
+            most of the work on a block is left to one core. Programs are that much
+            longer.
+        used: Rows that count, the first ones; blocks behind them are left out, and so
+            is what rows give by themselves. Without derivatives in reverse.
     """
     count = len(jax.tree.leaves(rows)[0])
-    most = min(count, max(1, at_once // entries))
-    size = next(n for n in range(most, 0, -1) if count % n == 0)
+    strands = next(n for n in range(strands, 0, -1) if count % n == 0)
+    strand = count // strands
+    most = min(strand, max(1, at_once // entries))
+    size = next(n for n in range(most, 0, -1) if strand % n == 0)
 
     def split(x):
-        return x.reshape(count // size, size, *x.shape[1:])
+        return x.reshape(strand // size, strands, size, *x.shape[1:])
 
-    sums, by_row = jax.lax.scan(function, start, jax.tree.map(split, rows))
-    return sums, jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), by_row)
+    def added(sums, block):
+        each = [
+            function(so_far, jax.tree.map(lambda x, k=k: x[k], block))
+            for k, so_far in enumerate(sums)
+        ]
+        sums, by_row = zip(*each, strict=True)
+        return sums, jax.tree.map(lambda *x: jnp.stack(x), *by_row)
+
+    def added_of(blocks, k, sums):
+        return added(sums, jax.tree.map(lambda x: x[k], blocks))[0]
+
+    start, blocks = (start,) * strands, jax.tree.map(split, rows)
+    if used is None or strand == size:
+        sums, by_row = jax.lax.scan(added, start, blocks)
+    else:
+        last = -(-used // (size * strands))
+        sums = jax.lax.fori_loop(0, last, partial(added_of, blocks), start)
+        by_row = ()
+    total = jax.tree.map(lambda *x: sum(x[1:], x[0]), *sums)
+    return total, jax.tree.map(lambda x: x.reshape(count, *x.shape[3:]), by_row)
 
 
 def alone(function: Callable, *arguments):

@@ -19,6 +19,7 @@ from ase_reaxff_jax.geometry import bond_vectors
 from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
+from ase_reaxff_jax.pairs import separations
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Bonds, Topology
 
@@ -81,6 +82,16 @@ def order_limits(
         p.bond, p.atom, p.general, species=system.species, bonds=bonds, r=r, skin=skin
     )
     return *limits, images
+
+
+@jax.jit
+def within(
+    system: System, neighbors: Neighbors, distance: float | Array
+) -> Bool[Array, "atoms width"]:
+    """Which of the neighbours' pairs are as close as this, Å."""
+    images = image_positions(system.positions, system.cell, neighbors)
+    apart = separations(images, images[: len(neighbors.far)], neighbors.far)
+    return sum(x * x for x in apart) <= distance**2
 
 
 approximate_inverse = quickly()(charges.approximate_inverse)

@@ -5,10 +5,17 @@ neither the value nor any derivative of the unused branch is ever infinite. Fini
 second derivatives too, also in single precision: what is as good as zero counts as it.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+
+LARGEST = 2.0**126
+MANTISSA = 23  # bits, in single precision
+ROOT_HALF = int(np.float32(np.sqrt(0.5)).view(np.int32))
+LOG_SERIES = [2.0 / (2 * n + 1) for n in range(10, -1, -1)]
 
 
 def power(
@@ -22,6 +29,32 @@ def power(
     positive = base > 0
     log = jnp.log(jnp.where(positive, base, 1.0))
     return jnp.where(positive, jnp.exp(exponent * log), 0.0)
+
+
+@jax.custom_jvp
+def log(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Natural logarithm for x > 0 that single precision can hold.
+
+    In double precision, where XLA's own takes three times as long, from the power of
+    two next to x and the series of log((1 + s) / (1 - s)) for what is left, |s| < 0.172.
+    """
+    if x.dtype != jnp.float64:
+        return jnp.log(x)
+    x = jnp.minimum(x, LARGEST)  # finite for padding too
+    bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32)
+    exponent = (bits - ROOT_HALF) >> MANTISSA
+    shrink = (127 - exponent) << MANTISSA  # 2**-exponent
+    rest = x * jax.lax.bitcast_convert_type(shrink, jnp.float32).astype(x.dtype)
+    s = (rest - 1.0) / (rest + 1.0)
+    z = s * s
+    series = functools.reduce(lambda so_far, c: so_far * z + c, LOG_SERIES)
+    whole = exponent.astype(jnp.float32).astype(x.dtype)
+    return whole * np.log(2.0) + s * series
+
+
+@log.defjvp
+def _(primals, tangents):
+    return log(*primals), tangents[0] / primals[0]
 
 
 @jax.custom_jvp

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
+from ase_reaxff_jax.neighbors import Neighbors
 
 LISTS = ("bonds", "angles", "torsions", "hydrogen_bonds")
 
@@ -89,6 +90,21 @@ class HydrogenBonds(eqx.Module):
     needed_acceptors: Int[AnyArray, ""]  # of one donor
 
 
+class Pairs(eqx.Module):
+    """Those of the neighbours' pairs that may come within the cutoff.
+
+    Many that the skin of the neighbours asks for cannot before lists are renewed.
+    """
+
+    far: Int[AnyArray, "atoms width"]  # as that of the neighbours
+    needed: Int[AnyArray, ""]
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """Room in each row, under the name that it has among lists."""
+        return {"pairs": self.far.shape[-1]}
+
+
 class Topology(eqx.Module):
     """All candidate lists of one structure, and what is renewed with them."""
 
@@ -97,18 +113,27 @@ class Topology(eqx.Module):
     torsions: Torsions
     hydrogen_bonds: HydrogenBonds
     inverse: ApproximateInverse | None = None  # for an iterative solver of charges
+    pairs: Pairs | None = None  # None: all of the neighbours'
+
+    def narrowed(self, neighbors: Neighbors) -> Neighbors:
+        """The neighbours, without pairs that cannot interact."""
+        if self.pairs is None:
+            return neighbors
+        return eqx.tree_at(lambda n: n.far, neighbors, self.pairs.far)
 
     @property
     def capacity(self) -> dict[str, int]:
         """Room in each list."""
         room = {name: part.mask.shape[-1] for name, part in self._parts()}
-        return room | {"acceptors": self.hydrogen_bonds.acceptor.shape[-1]}
+        room["acceptors"] = self.hydrogen_bonds.acceptor.shape[-1]
+        return room | ({} if self.pairs is None else self.pairs.capacity)
 
     @property
     def needed(self) -> dict[str, Int[AnyArray, "..."]]:
         """What each list would have to hold."""
         needed = {name: part.needed for name, part in self._parts()}
-        return needed | {"acceptors": self.hydrogen_bonds.needed_acceptors}
+        needed["acceptors"] = self.hydrogen_bonds.needed_acceptors
+        return needed | ({} if self.pairs is None else {"pairs": self.pairs.needed})
 
     @property
     def overflow(self) -> Bool[Array, "..."]:

@@ -11,11 +11,18 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ase_reaxff_jax.capacity import columns_of, fitting, pad
 from ase_reaxff_jax.rows import Rows
-from ase_reaxff_jax.topology import Angles, Bonds, HydrogenBonds, Topology, Torsions
+from ase_reaxff_jax.topology import (
+    Angles,
+    Bonds,
+    HydrogenBonds,
+    Pairs,
+    Topology,
+    Torsions,
+)
 from ase_reaxff_jax.units import (
     ANGLE_ORDER_PRODUCT,
     BODY_ORDER,
@@ -114,6 +121,29 @@ def build(
             listed, place, acceptor, beyond=len(source), room=room.get("acceptors")
         ),
     )
+
+
+def pairs_of(
+    far: Int[np.ndarray, "atoms width"],
+    kept: Bool[np.ndarray, "atoms width"],
+    *,
+    beyond: int,
+    room: int = 0,
+) -> Pairs:
+    """Some of the neighbours' pairs, in their rows and order.
+
+    Args:
+        far: All of them.
+        kept: Which to take.
+        beyond: Number of the image of padding.
+        room: In each row; where it is too little there is as much as is fitting.
+    """
+    count = np.count_nonzero(kept, axis=1)
+    needed = int(count.max(initial=0))
+    room = room if room >= needed else fitting("pairs", needed)
+    rows = np.full((len(far), room), beyond, np.int32)
+    rows[np.arange(room) < count[:, None]] = far[kept]
+    return Pairs(rows, np.asarray(needed, np.int32))
 
 
 def _with_acceptors(

@@ -25,7 +25,8 @@ from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pairs import HalfList, sums_over_blocks
 from ase_reaxff_jax.units import COULOMB_CHARGES
 
-AT_ONCE = 300_000  # pairs of a block; of fewer, XLA leaves a product to one core
+AT_ONCE = 75_000  # pairs of a block
+STRANDS = 4  # blocks side by side: XLA leaves the scatter of each to one core
 
 
 class ChargeEquations(eqx.Module):
@@ -48,7 +49,7 @@ class ChargeEquations(eqx.Module):
         rows = self.inverse, self.pairs.atom, charges
         at_ends, in_rows = sums_over_blocks(
             added, jnp.zeros_like(charges), rows,
-            entries=self.inverse.shape[1], at_once=AT_ONCE,
+            entries=self.inverse.shape[1], at_once=AT_ONCE, strands=STRANDS,
         )  # fmt: skip
         return at_ends + in_rows
 

@@ -51,4 +51,5 @@ def van_der_waals_energy(
 
 def _shielded(pair, general, r) -> Float[Array, "*pairs"]:
     p = general.p_vdW1
-    return safe.power(safe.power(r, p) + pair.gamma_w, 1.0 / p)
+    grown = jnp.exp(p * safe.log(r)) + pair.gamma_w
+    return jnp.exp(safe.log(grown) / p)
