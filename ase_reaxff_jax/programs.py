@@ -90,8 +90,9 @@ def within(
 ) -> Bool[Array, "atoms width"]:
     """Which of the neighbours' pairs are as close as this, Å."""
     images = image_positions(system.positions, system.cell, neighbors)
-    apart = separations(images, images[: len(neighbors.far)], neighbors.far)
-    return sum(x * x for x in apart) <= distance**2
+    origins = images[: len(neighbors.far)]
+    x, y, z = separations(images, origins, neighbors.far)
+    return x * x + y * y + z * z <= distance**2
 
 
 approximate_inverse = quickly()(charges.approximate_inverse)

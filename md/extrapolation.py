@@ -57,7 +57,7 @@ class History(eqx.Module):
         if not kept:
             return jnp.zeros((2, atoms), positions.dtype)
         known = jnp.arange(kept - 1) >= kept - self.count
-        differences = self.positions[:-1] - self.positions[-1]
+        differences = self.positions[:-1] - self.positions[-1:]
         basis = jnp.where(known[:, None, None], differences, 0.0).reshape(kept - 1, -1)
         right = basis @ (positions - self.positions[-1]).ravel()
         weights = _least_squares(basis @ basis.T, right)

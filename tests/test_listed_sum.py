@@ -1,6 +1,7 @@
 """Sums in parts are those of all at once, and so are all their derivatives."""
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -142,3 +143,65 @@ def test_many_structures_at_once_and_one_part_alone(in_parts, monkeypatch):
     found = jax.jit(jax.grad(lambda x: total(x)))(several[0])
     assert alone
     np.testing.assert_allclose(found, expected[0], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("rows", [7, 24, 60])
+@pytest.mark.parametrize("strands", [1, 4])
+@pytest.mark.parametrize("counting", [None, 0, 5, 7])
+def test_blocks_side_by_side_and_blocks_left_out(rows, strands, counting):
+    rng = np.random.default_rng(0)
+    values, place = rng.normal(size=(rows, 3)), rng.integers(0, 9, (rows, 3))
+    kept = rows if counting is None else counting
+    values[kept:] = 0.0  # as of padding
+    seen = []
+
+    def added(sums, block):
+        values, place = block
+        seen.append(len(values))
+        at = sums[1].at[place].add(values)
+        return (sums[0] + jnp.sum(values), at), jnp.sum(values, axis=1)
+
+    found, by_row = jax.jit(
+        lambda *arrays: pairs.sums_over_blocks(
+            added,
+            (jnp.zeros(()), jnp.zeros(9)),
+            arrays,
+            entries=3,
+            at_once=9,
+            strands=strands,
+            used=None if counting is None else jnp.int32(counting),
+        )
+    )(values, place)
+    at = np.zeros(9)
+    np.add.at(at, place, values)
+    np.testing.assert_allclose(found[0], values.sum(), atol=1e-13)
+    np.testing.assert_allclose(found[1], at, atol=1e-13)
+    assert max(seen) <= 3
+    if counting is None:
+        np.testing.assert_allclose(by_row, values.sum(axis=1), atol=1e-14)
+
+
+class _Entries(NamedTuple):
+    mask: Any
+    divisor: Any
+
+
+def test_padding_is_not_computed(in_parts):
+    """Parts behind the last entry are left out: what they hold does not matter."""
+    number, table = np.arange(96), jnp.arange(1.0, 6.0)
+    rows = jnp.asarray(number % 5)
+    entries = _Entries(jnp.asarray(number < 48), jnp.asarray(number < 48, float))
+
+    def each(parameters, here, entries):
+        return parameters * here[0] ** 2 / entries.divisor
+
+    def total(table):
+        return listed_sum.listed_sum(each, 2.0, [table], [rows], entries)
+
+    value, slopes = jax.value_and_grad(total)(table)
+    assert max(in_parts) > 1
+    counted = np.asarray(table)[number[:48] % 5]
+    np.testing.assert_allclose(value, 2.0 * (counted**2).sum())
+    expected = np.zeros(5)
+    np.add.at(expected, number[:48] % 5, 4.0 * counted)
+    np.testing.assert_allclose(slopes, expected)

@@ -97,3 +97,28 @@ def test_the_inverse_cube_root_and_its_derivatives(dtype):
         second = jax.vmap(jax.grad(jax.grad(safe.inverse_cube_root)))(near)
         expected = 4.0 / 9.0 * exact[:50] / np.asarray(near, float) ** 2
         np.testing.assert_allclose(second, expected, **tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_logarithm_and_its_derivatives(dtype):
+    with scope(dtype):
+        near_one = 1.0 + np.geomspace(1e-12, 0.4, 40)
+        points = np.concatenate(
+            [np.geomspace(1e-30, 1e30, 400), near_one, 1 / near_one]
+        )
+        x = jnp.asarray(points, dtype)
+        exact = np.log(np.asarray(x, float))
+        tolerance = dict(rtol=1e-15 if dtype == "float64" else 1e-6, atol=1e-37)
+        np.testing.assert_allclose(safe.log(x), exact, **tolerance)
+        first = jax.vmap(jax.grad(safe.log))(x)
+        np.testing.assert_allclose(first, 1 / np.asarray(x, float), **tolerance)
+        middle = x[150:250]
+        second = jax.vmap(jax.grad(jax.grad(safe.log)))(middle)
+        np.testing.assert_allclose(
+            second, -(np.asarray(middle, float) ** -2), **tolerance
+        )
+
+
+def test_the_logarithm_is_a_number_for_padding():
+    assert np.all(np.isfinite(safe.log(jnp.array([0.0, 1e40, 1e300, jnp.inf]))))
+    assert np.isnan(safe.log(jnp.array(jnp.nan)))
