@@ -7,7 +7,7 @@ COARSE = 2048  # up to this size lists waste little whatever their room
 SMALL_ATOMS = 64  # structures up to this size have room in a few steps only
 SMALLEST_ATOMS = 16
 FEW_ATOMS = 256  # up to here an evaluation takes so little that compiling counts
-LONG = 10_000  # entries; beyond, a CPU computes without those of padding
+LONG = 10_000  # entries that a CPU computes at once; without parts that are padding
 GROWTH = 1.25  # of what the lists of so few atoms need, where they have to grow
 STEP = 4  # from one of these steps to the next
 
@@ -88,9 +88,12 @@ def fitting(name: str, needed: int) -> int:
     if name == "acceptors":
         return bucket(needed + needed // 6 + 2, parts=16, smallest=8)
     if name == "hydrogen_bonds":  # the rows of `acceptors`
-        spare = max(needed // 10, min(needed // 2, 256))
+        spare = max(needed // 10, min(needed // 2, 256))  # few of them change most
         return bucket(needed + spare + 8, parts=16)
-    if name in ("angles", "torsions"):  # change most; room in long ones costs nothing
+    if name in (
+        "angles",
+        "torsions",
+    ):  # change most; room in long ones is free on a CPU
         needed += needed // (3 if needed > LONG else 6)
     return list_room(needed)
 

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ase_reaxff_jax.capacity import LONG
 from ase_reaxff_jax.pairs import of_type, sums_over_blocks
 from ase_reaxff_jax.tangents import change_along, concrete, moves
 
-AT_ONCE = 10_000  # entries, at most; twice and half as many take as long
+AT_ONCE = LONG  # entries, at most; twice and half as many take as long
 Rows = Int[Array, " entries"]
 
 

@@ -288,8 +288,11 @@ class Lists:
         farther = max(1.0, self.taper / HYDROGEN_BOND_CUTOFF)
         distance = self.taper + farther * self.settings.bond_skin
         distance = np.asarray(distance, system.positions.dtype)
-        kept = programs.within(system, neighbors, distance)
-        return pairs_of(host.far, np.asarray(kept), beyond=len(host.source), room=room)
+        kept = np.asarray(programs.within(system, neighbors, distance))
+        pairs = pairs_of(host.far, kept, beyond=len(host.source), room=room)
+        if room and (now := pairs.capacity["pairs"]) > room:
+            LOG.info("lists of %d atoms grow: pairs %d -> %d", len(kept), room, now)
+        return pairs
 
     def _larger(self, system: System, made, room: dict) -> dict[str, int] | None:
         """Room for lists that were cut, None where none was; logged."""

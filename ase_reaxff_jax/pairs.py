@@ -7,6 +7,7 @@ the compiler makes one vectorised loop of it.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -110,17 +111,20 @@ def sums_over_blocks(
         strands: Blocks side by side, at most, each with sums of its own: worth it where
             most of the work on a block is left to one core. Programs are that much
             longer.
-        used: Rows that count, the first ones; blocks behind them are left out, and so
-            is what rows give by themselves. Without derivatives in reverse.
+        used: Rows that count, the first ones: blocks behind them are left out. Without
+            derivatives in reverse, and without what rows give by themselves.
     """
     count = len(jax.tree.leaves(rows)[0])
-    strands = next(n for n in range(strands, 0, -1) if count % n == 0)
-    strand = count // strands
-    most = min(strand, max(1, at_once // entries))
-    size = next(n for n in range(most, 0, -1) if strand % n == 0)
+    strands = min(strands, count)
+    most = max(1, min(count // strands, at_once // entries))
+    fitting = [n for n in range(most, most // 4, -1) if count % (n * strands) == 0]
+    size = fitting[0] if fitting else most
+    times = count // (size * strands)
+    whole = times * size * strands
 
     def split(x):
-        return x.reshape(strand // size, strands, size, *x.shape[1:])
+        x = x if whole == count else x[:whole]
+        return x.reshape(times, strands, size, *x.shape[1:])
 
     def added(sums, block):
         each = [
@@ -134,14 +138,21 @@ def sums_over_blocks(
         return added(sums, jax.tree.map(lambda x: x[k], blocks))[0]
 
     start, blocks = (start,) * strands, jax.tree.map(split, rows)
-    if used is None or strand == size:
+    if used is None or times == 1:
         sums, by_row = jax.lax.scan(added, start, blocks)
+        by_row = jax.tree.map(lambda x: x.reshape(whole, *x.shape[3:]), by_row)
     else:
-        last = -(-used // (size * strands))
+        last = jnp.minimum(times, -(-used // (size * strands)))
         sums = jax.lax.fori_loop(0, last, partial(added_of, blocks), start)
-        by_row = ()
     total = jax.tree.map(lambda *x: sum(x[1:], x[0]), *sums)
-    return total, jax.tree.map(lambda x: x.reshape(count, *x.shape[3:]), by_row)
+    rest: Any = None
+    if whole < count:
+        total, rest = function(total, jax.tree.map(lambda x: x[whole:], rows))
+    if used is not None:
+        return total, None
+    if rest is not None:
+        by_row = jax.tree.map(lambda *x: jnp.concatenate(x), by_row, rest)
+    return total, by_row
 
 
 def alone(function: Callable, *arguments):

@@ -93,7 +93,8 @@ class HydrogenBonds(eqx.Module):
 class Pairs(eqx.Module):
     """Those of the neighbours' pairs that may come within the cutoff.
 
-    Many that the skin of the neighbours asks for cannot before lists are renewed.
+    Many that the skin of the neighbours asks for cannot before lists are renewed. There
+    always is room for all.
     """
 
     far: Int[AnyArray, "atoms width"]  # as that of the neighbours

@@ -140,7 +140,8 @@ def pairs_of(
     """
     count = np.count_nonzero(kept, axis=1)
     needed = int(count.max(initial=0))
-    room = room if room >= needed else fitting("pairs", needed)
+    if room < needed:
+        room = min(fitting("pairs", needed), far.shape[1])
     rows = np.full((len(far), room), beyond, np.int32)
     rows[np.arange(room) < count[:, None]] = far[kept]
     return Pairs(rows, np.asarray(needed, np.int32))

@@ -108,7 +108,8 @@ def _of_derivatives(atoms, calc) -> dict[str, float]:
         ).solution
         guess = jnp.stack([solved.charges, solved.adjoint])
         images = jax.jit(image_positions)(system.positions, system.cell, neighbors)
-        half = jax.jit(half_list)(neighbors.far, neighbors.source, system.species)
+        far = topology.narrowed(neighbors).far
+        half = jax.jit(half_list)(far, neighbors.source, system.species)
 
         def of_bonds(names, x, parameters, system, neighbors, topology):
             moved = eqx.tree_at(lambda s: s.positions, system, x)

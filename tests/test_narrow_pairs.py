@@ -45,14 +45,28 @@ def same_pairs(far, some, others):
         np.testing.assert_array_equal(row[which], other[of_other])
 
 
-def moved(atoms, farthest: float, strain: float, seed: int):
-    """Every atom by that much, in a cell strained in all directions."""
+def moved(atoms, farthest: float, strain, seed: int):
+    """Every atom by that much, in a strained cell."""
     rng = np.random.default_rng(seed)
     way = rng.normal(size=(len(atoms), 3))
     there = atoms.copy()
-    there.set_cell(atoms.cell * (1.0 - strain), scale_atoms=True)
+    there.set_cell(atoms.cell.array @ (np.eye(3) - strain), scale_atoms=True)
     there.positions += farthest * way / np.linalg.norm(way, axis=1)[:, None]
     return there
+
+
+def along_pairs_at(atoms, low: float, high: float):
+    """Directions of some of the pairs that are as far apart as that, Å."""
+    engine = atoms.calc.engine
+    system = engine.system(atoms)
+    host = engine.lists.of(atoms, system).host
+    images = system.positions[host.source] + host.shift @ system.cell
+    row, column = np.nonzero(host.far < len(host.source))
+    apart = images[host.far[row, column]] - images[row]
+    r = np.linalg.norm(apart, axis=1)
+    found = np.flatnonzero((r > low) & (r < high))[:3]
+    assert len(found) == 3
+    return apart[found] / r[found, None]
 
 
 @pytest.mark.parametrize(
@@ -61,13 +75,24 @@ def moved(atoms, farthest: float, strain: float, seed: int):
 def test_they_hold_all_that_interact_while_the_topology_does(farthest, strain):
     """The most that atoms may move, that a cell may shrink, and half of both."""
     atoms = with_calculator(moist_methane())
+    check(atoms, [moved(atoms, farthest, strain * np.eye(3), k) for k in range(3)])
+
+
+def test_they_hold_pairs_that_a_strain_of_one_direction_brings_close():
+    """Far pairs come closer than the skin by which the topology is judged."""
+    atoms = with_calculator(moist_methane())
+    ways = along_pairs_at(atoms, CUTOFF + 0.32, CUTOFF + 0.38)
+    check(atoms, [moved(atoms, 0.0, 0.037 * np.outer(d, d), seed=0) for d in ways])
+
+
+def check(atoms, there):
+    """That lists made for the atoms as they are hold all that interacts there."""
     first, wide, narrow, *_ = listed(atoms)
     assert narrow.shape[1] < wide.shape[1]
     topology = first.topology
-    for seed in range(3):
-        there = moved(atoms, farthest, strain, seed)
-        there.calc = atoms.calc
-        entry, wide, narrow, in_wide, in_narrow = listed(there)
+    for other in there:
+        other.calc = atoms.calc
+        entry, wide, narrow, in_wide, in_narrow = listed(other)
         assert entry.topology is topology  # neither was made anew
         same_pairs((wide, narrow), in_wide, in_narrow)
         assert in_narrow.sum() > 900
@@ -77,7 +102,7 @@ def test_they_hold_all_that_interact_while_the_topology_does(farthest, strain):
 def test_energies_and_forces_are_those_without_them(implementation, monkeypatch):
     atoms = with_calculator(moist_methane(), implementation=implementation)
     atoms.get_potential_energy()
-    there = moved(atoms, 0.14, 0.0, seed=1)
+    there = moved(atoms, 0.14, np.zeros((3, 3)), seed=1)
     there.calc = atoms.calc
     found = there.get_potential_energy(), there.get_forces(), there.get_stress()
     shares = there.get_potential_energies()
