@@ -59,7 +59,8 @@ def along_pairs_at(atoms, low: float, high: float):
     """Directions of some of the pairs that are as far apart as that, Å."""
     engine = atoms.calc.engine
     system = engine.system(atoms)
-    host = engine.lists.of(atoms, system).host
+    with engine._scope():
+        host = engine.lists.of(atoms, system).host
     images = system.positions[host.source] + host.shift @ system.cell
     row, column = np.nonzero(host.far < len(host.source))
     apart = images[host.far[row, column]] - images[row]
