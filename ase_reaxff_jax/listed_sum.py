@@ -7,18 +7,26 @@ cache of a processor, which takes half of the time.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ase_reaxff_jax import compaction
 from ase_reaxff_jax.capacity import LONG
 from ase_reaxff_jax.pairs import of_type, sums_over_blocks
 from ase_reaxff_jax.tangents import change_along, concrete, moves
 
 AT_ONCE = LONG  # entries, at most; twice and half as many take as long
 Rows = Int[Array, " entries"]
+
+
+class _Terms(NamedTuple):
+    """What is computed of each entry, and of which."""
+
+    energies: Callable
+    counts: Callable | None
 
 
 def listed_sum(
@@ -28,6 +36,7 @@ def listed_sum(
     rows: Sequence[Rows],
     entries: Any,
     dtype: str | None = None,
+    counts: Callable | None = None,
 ) -> Float[Array, ""]:
     """Sum of the energies of all entries of a list.
 
@@ -40,10 +49,13 @@ def listed_sum(
             one is the `mask`, False on padding, which is behind all others.
         dtype: In which each energy is computed, where that is not the one of the
             tables and the sums.
+        counts: Of what `taken` finds and of some entries: those whose energy may be
+            other than zero, for which it takes much less time than the energies do.
     """
     if dtype is None and len(rows[0]) <= AT_ONCE:
         return jnp.sum(energies(parameters, taken(tables, rows), entries))
-    return _sum(energies, dtype, parameters, tuple(tables), tuple(rows), entries)
+    terms = _Terms(energies, counts)
+    return _sum(terms, dtype, parameters, tuple(tables), tuple(rows), entries)
 
 
 def taken(tables: Sequence[Any], rows: Sequence[Rows]) -> list[Any]:
@@ -55,17 +67,17 @@ def taken(tables: Sequence[Any], rows: Sequence[Rows]) -> list[Any]:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _sum(energies, dtype, parameters, tables, rows, entries):
-    return _sum_and_slopes(energies, dtype, parameters, tables, rows, entries)[0]
+def _sum(terms, dtype, parameters, tables, rows, entries):
+    return _sum_and_slopes(terms, dtype, parameters, tables, rows, entries)[0]
 
 
 @partial(_sum.defjvp, symbolic_zeros=True)
-def _sum_jvp(energies, dtype, primals, tangents):
+def _sum_jvp(terms, dtype, primals, tangents):
     parameters, tables, rows, entries = primals
-    value, slopes = _sum_and_slopes(energies, dtype, *primals)
+    value, slopes = _sum_and_slopes(terms, dtype, *primals)
 
     def of_parameters(parameters):
-        return jnp.sum(energies(parameters, taken(tables, rows), entries))
+        return jnp.sum(terms.energies(parameters, taken(tables, rows), entries))
 
     change = jnp.zeros_like(value)
     if moves(tangents[0]):
@@ -79,24 +91,24 @@ def _sum_jvp(energies, dtype, primals, tangents):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _sum_and_slopes(energies, dtype, parameters, tables, rows, entries):
+def _sum_and_slopes(terms, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
-    return _in_parts(_summed, energies, dtype, parameters, tables, rows, entries)
+    return _in_parts(_summed, terms, dtype, parameters, tables, rows, entries)
 
 
 @partial(_sum_and_slopes.defjvp, symbolic_zeros=True)
-def _sum_and_slopes_jvp(energies, dtype, primals, tangents):
+def _sum_and_slopes_jvp(terms, dtype, primals, tangents):
     """A loop of which only the program knows the length has no reverse."""
-    padded = partial(_in_parts, partial(_summed, padded=True), energies, dtype)
+    padded = partial(_in_parts, partial(_summed, padded=True), terms, dtype)
     return (
-        _sum_and_slopes(energies, dtype, *primals),
+        _sum_and_slopes(terms, dtype, *primals),
         change_along(padded, primals, tangents),
     )
 
 
-def _in_parts(summed, energies, dtype, parameters, tables, rows, entries):
+def _in_parts(summed, terms, dtype, parameters, tables, rows, entries):
     """In parts on a CPU, all at once on other devices."""
-    here = partial(summed, energies, dtype)
+    here = partial(summed, terms, dtype)
     return jax.lax.platform_dependent(
         parameters, tables, rows, entries,
         cpu=partial(here, at_once=AT_ONCE),
@@ -105,16 +117,18 @@ def _in_parts(summed, energies, dtype, parameters, tables, rows, entries):
 
 
 def _summed(
-    energies, dtype, parameters, tables, rows, entries, *, at_once, padded=False
+    terms, dtype, parameters, tables, rows, entries, *, at_once, padded=False
 ):
-    """The same by parts of so many entries, without or with those of padding."""
+    """The same by parts of so many entries; of all, or of those that count."""
     parameters = of_type(parameters, dtype)
+    if not padded and len(rows[0]) > at_once:
+        rows, entries = _that_count(terms, tables, rows, entries)
 
     def added(sums, block):
         rows, entries = block
 
         def total(*here):
-            each = energies(parameters, of_type(here, dtype), entries)
+            each = terms.energies(parameters, of_type(here, dtype), entries)
             return jnp.sum(each, dtype=sums[0].dtype)
 
         here = taken(tables, rows)
@@ -129,5 +143,16 @@ def _summed(
     none = jnp.zeros((), jax.tree.leaves(tables)[0].dtype)
     return sums_over_blocks(
         added, (none, start), (rows, entries), entries=1, at_once=at_once,
-        used=None if padded else jnp.sum(entries.mask),
+        used=None if padded else jnp.sum(entries.mask, dtype=jnp.int32),
     )[0]  # fmt: skip
+
+
+def _that_count(terms: _Terms, tables, rows, entries):
+    """The entries that count, first, and where they stand in the tables."""
+    if terms.counts is None:
+        return rows, entries
+    counts = entries.mask & terms.counts(taken(tables, rows), entries)
+    listed = jnp.sum(entries.mask, dtype=jnp.int32)
+    place, number = compaction.places(counts, listed)
+    rows, entries = jax.tree.map(lambda x: x[place], (rows, entries))
+    return rows, entries._replace(mask=jnp.arange(len(place)) < number)

@@ -273,11 +273,13 @@ class Lists:
             topology = made(larger)
             self._check_complete(topology)
         room |= topology.capacity
-        if len(system.mask) > FEW_ATOMS:
-            pairs = self._pairs(host, neighbors, system, room.get("pairs", 0))
-            topology = replace(topology, pairs=pairs)
-            room |= pairs.capacity
-        return jax.device_put(topology)
+        if len(system.mask) <= FEW_ATOMS:
+            return jax.device_put(topology)
+        pairs = self._pairs(host, neighbors, system, room.get("pairs", 0))
+        room |= pairs.capacity
+        pairs = jax.device_put(pairs)
+        ends = programs.ends_of(pairs.far, neighbors.source, system.species)
+        return replace(jax.device_put(topology), pairs=replace(pairs, ends=ends))
 
     def _pairs(self, host, neighbors, system: System, room: int) -> Pairs:
         """The pairs that may interact while the topology is valid.

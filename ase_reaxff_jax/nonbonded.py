@@ -32,7 +32,7 @@ from ase_reaxff_jax.mixing import Parameters
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
 from ase_reaxff_jax.pair_sum import pair_sum, van_der_waals_of_pairs
-from ase_reaxff_jax.pairs import alone, half_list
+from ase_reaxff_jax.pairs import alone, half_list_of
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.tangents import none_of, value_and_change
 from ase_reaxff_jax.terms.coulomb import charge_energy, coulomb_energy
@@ -56,7 +56,7 @@ def pair_energies(
 ) -> tuple[PairEnergies, Solution]:
     """The energy of every pair, and of charging every atom; plainly differentiable."""
     images = image_positions(system.positions, system.cell, neighbors)
-    pairs = half_list(neighbors.far, neighbors.source, system.species)
+    pairs = half_list_of(neighbors, system.species)
     equations = equations_of(parameters, images, pairs, system.mask, options.pair_dtype)
     solved, _ = charges_of(equations, system.total_charge, options, start)
     q = solved.x if options.charge_response else jax.lax.stop_gradient(solved.x)
@@ -84,7 +84,7 @@ def non_bonded_energy(
         parts = [jnp.sum(part, dtype=double) for part in jax.tree.leaves(energies)]
         return jnp.sum(jnp.stack(parts)), solution
     images = image_positions(system.positions, system.cell, neighbors)
-    pairs = half_list(neighbors.far, neighbors.source, system.species)
+    pairs = half_list_of(neighbors, system.species)
     state = (images, system.total_charge)
     return _energy(options, parameters, state, pairs, system.mask, start)
 

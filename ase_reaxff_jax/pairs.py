@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ase_reaxff_jax.mixing import PairParameters
+from ase_reaxff_jax.neighbors import Ends, Neighbors
 from ase_reaxff_jax.tangents import change_along
 
 AT_ONCE = 100_000  # pairs of a block
@@ -35,8 +36,26 @@ def half_list(
     species: Int[Array, " atoms"],
 ) -> HalfList:
     """The list with what follows from it alone."""
+    ends = ends_of(far, source, species)
+    return HalfList(far, ends.atom, species, ends.species)
+
+
+def half_list_of(neighbors: Neighbors, species: Int[Array, " atoms"]) -> HalfList:
+    """The same of neighbours, which may have it already."""
+    if neighbors.ends is None:
+        return half_list(neighbors.far, neighbors.source, species)
+    ends = neighbors.ends
+    return HalfList(neighbors.far, ends.atom, species, ends.species)
+
+
+def ends_of(
+    far: Int[Array, "atoms width"],
+    source: Int[Array, " images"],
+    species: Int[Array, " atoms"],
+) -> Ends:
+    """What follows from the far end of each pair."""
     atom = jnp.append(source, 0)[far]
-    return HalfList(far, atom, species, species[atom])
+    return Ends(atom, species[atom])
 
 
 def separations(
@@ -124,15 +143,16 @@ def sums_over_blocks(
 
     def split(x):
         x = x if whole == count else x[:whole]
-        return x.reshape(times, strands, size, *x.shape[1:])
+        # Not with a dimension of strands, for which XLA would copy where it is one.
+        return x.reshape(times, strands * size, *x.shape[1:])
 
     def added(sums, block):
         each = [
-            function(so_far, jax.tree.map(lambda x, k=k: x[k], block))
+            function(so_far, jax.tree.map(lambda x, k=k: x[k * size :][:size], block))
             for k, so_far in enumerate(sums)
         ]
         sums, by_row = zip(*each, strict=True)
-        return sums, jax.tree.map(lambda *x: jnp.stack(x), *by_row)
+        return sums, jax.tree.map(lambda *x: jnp.concatenate(x), *by_row)
 
     def added_of(blocks, k, sums):
         return added(sums, jax.tree.map(lambda x: x[k], blocks))[0]
@@ -140,7 +160,7 @@ def sums_over_blocks(
     start, blocks = (start,) * strands, jax.tree.map(split, rows)
     if used is None or times == 1:
         sums, by_row = jax.lax.scan(added, start, blocks)
-        by_row = jax.tree.map(lambda x: x.reshape(whole, *x.shape[3:]), by_row)
+        by_row = jax.tree.map(lambda x: x.reshape(whole, *x.shape[2:]), by_row)
     else:
         last = jnp.minimum(times, -(-used // (size * strands)))
         sums = jax.lax.fori_loop(0, last, partial(added_of, blocks), start)

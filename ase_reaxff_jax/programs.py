@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ase_reaxff_jax import bond_orders
+from ase_reaxff_jax import bond_orders, pairs
 from ase_reaxff_jax.bond_orders import bond_reach, order_bound
 from ase_reaxff_jax.capacity import FEW_ATOMS
 from ase_reaxff_jax.charges import approximate_inverse as charges
@@ -95,6 +95,7 @@ def within(
     return x * x + y * y + z * z <= distance**2
 
 
+ends_of = quickly()(pairs.ends_of)
 approximate_inverse = quickly()(charges.approximate_inverse)
 
 

@@ -18,6 +18,7 @@ def taper(
     Below `swa` it is the same polynomial, as in LAMMPS.
     """
     x = (r - swa) / (swb - swa)
-    x4 = (x * x) * (x * x)
-    inside = 1.0 + x4 * (-35.0 + x * (84.0 + x * (-70.0 + 20.0 * x)))
+    rest = (swb - r) / (swb - swa)
+    square = rest * rest
+    inside = square * square * (1.0 + x * (4.0 + x * (10.0 + 20.0 * x)))
     return jnp.where(r <= swb, inside, 0.0)

@@ -6,13 +6,15 @@ energy terms decide at each geometry which of them count. Directed bonds are num
 is the bond from i to j, capacity + b the same from j to i.
 """
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ase_reaxff_jax.arrays import AnyArray
 from ase_reaxff_jax.charges.approximate_inverse import ApproximateInverse
-from ase_reaxff_jax.neighbors import Neighbors
+from ase_reaxff_jax.neighbors import Ends, Neighbors
 
 LISTS = ("bonds", "angles", "torsions", "hydrogen_bonds")
 
@@ -99,6 +101,7 @@ class Pairs(eqx.Module):
 
     far: Int[AnyArray, "atoms width"]  # as that of the neighbours
     needed: Int[AnyArray, ""]
+    ends: Ends | None = None  # None: found where they are wanted
 
     @property
     def capacity(self) -> dict[str, int]:
@@ -120,7 +123,7 @@ class Topology(eqx.Module):
         """The neighbours, without pairs that cannot interact."""
         if self.pairs is None:
             return neighbors
-        return eqx.tree_at(lambda n: n.far, neighbors, self.pairs.far)
+        return replace(neighbors, far=self.pairs.far, ends=self.pairs.ends)
 
     @property
     def capacity(self) -> dict[str, int]:

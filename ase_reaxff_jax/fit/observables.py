@@ -20,7 +20,7 @@ from ase_reaxff_jax.forcefield import ForceField
 from ase_reaxff_jax.mixing import Parameters, mix
 from ase_reaxff_jax.neighbors import Neighbors, image_positions
 from ase_reaxff_jax.options import Options
-from ase_reaxff_jax.pairs import half_list
+from ase_reaxff_jax.pairs import half_list_of
 from ase_reaxff_jax.programs import close_order_bounds, derivatives, strained
 from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
@@ -221,5 +221,5 @@ def _charges(parameters, system: System, neighbors: Neighbors, options, guess):
 
 def _equations(parameters, system: System, neighbors: Neighbors) -> ChargeEquations:
     images = image_positions(system.positions, system.cell, neighbors)
-    pairs = half_list(neighbors.far, neighbors.source, system.species)
+    pairs = half_list_of(neighbors, system.species)
     return equations_of(parameters, images, pairs, system.mask)

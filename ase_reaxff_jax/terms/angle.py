@@ -67,7 +67,7 @@ def angle_sum(
     """Sum of all that `angle_energy` gives, kcal/mol, computed in `dtype`."""
     parameters = angle, atom, general
     arguments = _arguments(parameters, **structure)
-    return listed_sum(_total, parameters, *arguments, dtype=dtype)
+    return listed_sum(_total, parameters, *arguments, dtype=dtype, counts=_strong)
 
 
 class _Arm(NamedTuple):
@@ -129,19 +129,20 @@ def _total(parameters, here, entries: _Entries) -> Float[Array, " angles"]:
     return each.angle + each.penalty + each.conjugation
 
 
+def _strong(here, entries: _Entries) -> Bool[Array, " angles"]:
+    """Whether both bonds are strong enough."""
+    one, other = here[0].order, here[1].order
+    both = (one > BODY_ORDER) & (other > BODY_ORDER)
+    return entries.mask & both & (one * other > ANGLE_ORDER_PRODUCT)
+
+
 def _energies(parameters, here, entries: _Entries) -> AngleEnergies:
     angle, atom, general = parameters
     first, second, at = here
     row = jax.tree.map(lambda x: x[entries.row], angle)
     p_val3, p_val5 = atom.p_val3[entries.kind], atom.p_val5[entries.kind]
     a_1, a_2 = first.order - BODY_ORDER, second.order - BODY_ORDER
-    counts = (
-        entries.mask
-        & (a_1 > 0)
-        & (a_2 > 0)
-        & (first.order * second.order > ANGLE_ORDER_PRODUCT)
-        & (abs(row.p_val1) > NO_CORRECTION)
-    )
+    counts = _strong(here, entries) & (abs(row.p_val1) > NO_CORRECTION)
     a_1, a_2 = jnp.where(counts, a_1, 1.0), jnp.where(counts, a_2, 1.0)
 
     f7 = _f7(p_val3, row.p_val4, a_1) * _f7(p_val3, row.p_val4, a_2)

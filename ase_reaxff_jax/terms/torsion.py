@@ -59,7 +59,7 @@ def torsion_sum(
     """Sum of all that `torsion_energy` gives, kcal/mol, computed in `dtype`."""
     parameters = torsion, general
     arguments = _arguments(parameters, **structure)
-    return listed_sum(_total, parameters, *arguments, dtype=dtype)
+    return listed_sum(_total, parameters, *arguments, dtype=dtype, counts=_counts)
 
 
 class _Outer(NamedTuple):
@@ -113,14 +113,20 @@ def _total(parameters, here, entries: _Entries) -> Float[Array, " torsions"]:
     return each.torsion + each.conjugation
 
 
+def _counts(here, entries: _Entries) -> Bool[Array, " torsions"]:
+    three = [bond.order for bond in here]
+    counts = entries.mask & (math.prod(three) > BODY_ORDER)
+    for order in three:
+        counts &= order > BODY_ORDER
+    return counts
+
+
 def _energies(parameters, here, entries: _Entries) -> TorsionEnergies:
     torsion, general = parameters
     first, centre, last = here
     row = jax.tree.map(lambda x: x[entries.row], torsion)
     three = first.order, centre.order, last.order
-    counts = entries.mask & (three[0] * three[1] * three[2] > BODY_ORDER)
-    for order in three:
-        counts &= order > BODY_ORDER
+    counts = _counts(here, entries)
     a = [jnp.where(counts, order - BODY_ORDER, 1.0) for order in three]
 
     sines, cosine = dihedral(first[:3], centre[:3], last[:3], counts)
