@@ -60,7 +60,8 @@ class JaxReaxFF(Calculator):
             of the time); or "float32" for everything, which takes coordinates up to
             1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
-            are reused while no atom has moved more than half of it.
+            are reused while no atom has moved more than half of it. None: 1, of more
+            than 256 atoms 2.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.
         neighbors: What finds the neighbours: "vesin", a library on the host; "jax-md",
             on the device, for up to 2000 atoms; "auto", at present always vesin.
@@ -89,7 +90,7 @@ class JaxReaxFF(Calculator):
         "charge_response": True,
         "charge_method": "auto",
         "dtype": "float64",
-        "skin": 1.0,
+        "skin": None,
         "bond_skin": 0.3,
         "neighbors": "auto",
         "missing_bonds": "error",

@@ -90,10 +90,7 @@ def fitting(name: str, needed: int) -> int:
     if name == "hydrogen_bonds":  # the rows of `acceptors`
         spare = max(needed // 10, min(needed // 2, 256))  # few of them change most
         return bucket(needed + spare + 8, parts=16)
-    if name in (
-        "angles",
-        "torsions",
-    ):  # change most; room in long ones is free on a CPU
+    if name in ("angles", "torsions"):  # change most; room in long ones costs little
         needed += needed // (3 if needed > LONG else 6)
     return list_room(needed)
 
@@ -122,8 +119,10 @@ def columns_of(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Pairs in the order of their rows, the column of each, and the longest row."""
     # NumPy sorts integers of 16 bits by radix, several times as fast as longer ones.
-    short = row.astype(np.uint16) if count <= np.iinfo(np.uint16).max else row
-    order = np.argsort(short, kind="stable")
+    order = np.argsort(row.astype(np.uint16), kind="stable")
+    if count > 1 << 16:
+        high = (row >> 16).astype(np.uint16)
+        order = order[np.argsort(high[order], kind="stable")]
     length = np.bincount(row, minlength=count)
     start = np.cumsum(length) - length
     column = np.arange(len(row)) - np.repeat(start, length)

@@ -207,6 +207,7 @@ class Found(eqx.Module):
 
     solution: nonbonded.Solution
     covered: Bool[Array, ""]  # if not, bonds have grown so that lists lack interactions
+    worn: Bool[Array, ""]  # bonds are about to
 
 
 def total_energy(
@@ -233,7 +234,8 @@ def total_energy(
     pairs, solution = nonbonded.non_bonded_energy(
         parameters, system, near, options, start
     )
-    found = Found(solution, topology.bonds.cover(orders.total))
+    bonds, order = topology.bonds, orders.total
+    found = Found(solution, bonds.cover(order), bonds.worn(order))
     return through_bonds.total() + pairs, found
 
 

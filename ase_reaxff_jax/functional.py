@@ -124,13 +124,14 @@ def _covered(
         return complete
     parameters, reach = current
     present, lists = np.unique(structure.species), structure.engine.lists
+    skin = structure.far_skin
     for made_for, needed in (
         (structure.reach.far, parameters.general.swb),
         (structure.reach.close, jnp.max(reach[np.ix_(present, present)])),
     ):
         complete &= ~nb.stale(
             neighbor.neighbors, system.positions, system.cell,
-            reach=needed, skin=made_for + lists.settings.skin - needed,
+            reach=needed, skin=made_for + skin - needed,
         )  # fmt: skip
     # What makes a candidate grows with the bounds of the orders; see `topology_build`.
     bound, _ = programs.close_order_bounds(parameters, system, neighbor.neighbors, 0.0)

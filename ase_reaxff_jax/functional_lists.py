@@ -105,11 +105,16 @@ class Structure:
 
     # Validity
 
+    @property
+    def far_skin(self) -> float:
+        """Skin of the neighbours, Å."""
+        return self.engine.settings.far_skin(narrowed=False)
+
     def far_outdated(self, system: System, neighbor: Interactions, share: float = 1.0):
         """Whether atoms have used up this share of the skin of the neighbours."""
         return nb.stale(
             neighbor.neighbors, system.positions, system.cell,
-            reach=max(self.reach), skin=share * self.engine.settings.skin,
+            reach=max(self.reach), skin=share * self.far_skin,
         )  # fmt: skip
 
     def near_outdated(self, system: System, neighbor: Interactions, share: float = 1.0):

@@ -116,9 +116,7 @@ def _in_parts(summed, terms, dtype, parameters, tables, rows, entries):
     )  # fmt: skip
 
 
-def _summed(
-    terms, dtype, parameters, tables, rows, entries, *, at_once, padded=False
-):
+def _summed(terms, dtype, parameters, tables, rows, entries, *, at_once, padded=False):
     """The same by parts of so many entries; of all, or of those that count."""
     parameters = of_type(parameters, dtype)
     if not padded and len(rows[0]) > at_once:

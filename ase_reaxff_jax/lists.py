@@ -87,6 +87,15 @@ class Lists:
         self._single_room: dict[int, dict[str, int]] = {}
         self._batch_room: dict[int, dict[str, int]] = {}
 
+    @staticmethod
+    def narrows(atoms: int) -> bool:
+        """Whether pairs are listed anew with the topology, of so many atoms."""
+        return atoms > FEW_ATOMS
+
+    def far_skin(self, atoms: int) -> float:
+        """Skin of the neighbours of a (padded) number of atoms, Å."""
+        return self.settings.far_skin(narrowed=self.narrows(atoms))
+
     def reach(self, species: np.ndarray) -> nb.Reach:
         """Distances (Å) that the lists of these elements must cover."""
         present = np.unique(species)
@@ -175,7 +184,7 @@ class Lists:
         if len(positions) != len(host.reference_positions):
             return False
         farthest = max(reach.far, reach.hydrogen, reach.close)
-        skin = self.settings.skin
+        skin = self.far_skin(len(positions))
         return not nb.stale(host, positions, cell, reach=farthest, skin=skin)
 
     def _topology_fresh(self, entry: Entry, positions, cell, reach) -> bool:
@@ -192,10 +201,13 @@ class Lists:
         species,
         capacity: dict[str, int] | None = None,
         reach: nb.Reach | None = None,
+        *,
+        narrowed: bool = False,
     ) -> tuple[nb.Neighbors, nb.Nearest | None]:
         """Neighbours on the host; `species` without padding, `positions` with it.
 
-        `reach` is at least that of the species, which it is where it is not given.
+        `reach` is at least that of the species, which it is where it is not given;
+        `narrowed` says that pairs will be listed anew with the topology.
         """
         return nb.build(
             positions=np.asarray(positions, np.float64),
@@ -203,7 +215,7 @@ class Lists:
             cell=np.asarray(cell, np.float64),
             role=self.role[species],
             reach=reach or self.reach(species),
-            skin=self.settings.skin,
+            skin=self.settings.far_skin(narrowed=narrowed),
             capacity=capacity,
             search=self.settings.neighbor_search,
         )
@@ -234,8 +246,9 @@ class Lists:
 
         def made(capacity):
             return self.build_neighbors(
-                system.positions, system.cell, species, capacity
-            )
+                system.positions, system.cell, species, capacity,
+                narrowed=self.narrows(len(system.mask)),
+            )  # fmt: skip
 
         host, nearest = made(known)
         if nearest is not None and nearest.r < report.SHORTEST:
@@ -273,7 +286,7 @@ class Lists:
             topology = made(larger)
             self._check_complete(topology)
         room |= topology.capacity
-        if len(system.mask) <= FEW_ATOMS:
+        if not self.narrows(len(system.mask)):
             return jax.device_put(topology)
         pairs = self._pairs(host, neighbors, system, room.get("pairs", 0))
         room |= pairs.capacity
@@ -293,7 +306,7 @@ class Lists:
         kept = np.asarray(programs.within(system, neighbors, distance))
         pairs = pairs_of(host.far, kept, beyond=len(host.source), room=room)
         if room and (now := pairs.capacity["pairs"]) > room:
-            LOG.info("lists of %d atoms grow: pairs %d -> %d", len(kept), room, now)
+            _log_growth(len(kept), [f"pairs {room} -> {now}"])
         return pairs
 
     def _larger(self, system: System, made, room: dict) -> dict[str, int] | None:
@@ -306,7 +319,7 @@ class Lists:
         together = together and atoms <= SMALL_ATOMS
         larger = larger_room(had, needed, atoms=atoms, together=together)
         grown = [f"{n} {had[n]} -> {larger[n]}" for n in had if needed[n] > had[n]]
-        LOG.info("lists of %d atoms grow: %s", atoms, ", ".join(grown))
+        _log_growth(atoms, grown)
         return larger
 
     @staticmethod
@@ -318,3 +331,7 @@ class Lists:
                 f"interaction lists outgrew the room that was made for them: needed "
                 f"{needed}, room {made.capacity}; this is a fault of the program"
             )
+
+
+def _log_growth(atoms: int, grown: list[str]) -> None:
+    LOG.info("lists of %d atoms grow: %s", atoms, ", ".join(grown))

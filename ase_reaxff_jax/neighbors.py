@@ -226,8 +226,10 @@ def build(
     shift[:count] = wrap
     shift[len(positions) :] += wrap[source[len(positions) :]]
     rows = np.full((len(positions), room["width"]), room["images"], np.int32)
-    kept = column < room["width"]
-    rows[far.i[row][kept], column[kept]] = image(far)[row][kept]
+    ends, length = image(far)[row], np.bincount(far.i, minlength=len(positions))
+    rows[np.arange(room["width"]) < length[:, None]] = (
+        ends if width <= room["width"] else ends[column < room["width"]]
+    )
     around = np.full((len(positions), MEMBERS), room["images"], np.int32)
     around[cluster.i, place] = image(cluster)
     made = Neighbors(
@@ -263,8 +265,8 @@ class _Pairs(NamedTuple):
         return int(np.prod(2 * self.most + 1))
 
     def within(self, distance: float) -> "_Pairs":
-        near = self.r <= distance
-        return self if near.all() else self.take(near)
+        near = np.flatnonzero(self.r <= distance)
+        return self if len(near) == len(self.r) else self.take(near)
 
     def take(self, which) -> "_Pairs":
         i, j, code, r = (x[which] for x in (self.i, self.j, self.code, self.r))
@@ -289,7 +291,11 @@ def _pairs(
     near = r <= cutoff
     if not near.all():
         i, j, shift, r = i[near], j[near], shift[near], r[near]
-    most = np.abs(shift).max(axis=0, initial=0)
+    largest, least = (
+        [int(f(shift[:, axis], initial=0)) for axis in range(3)]
+        for f in (np.max, np.min)
+    )
+    most = np.maximum(largest, -np.array(least))
     b, c = (2 * most + 1)[1:]
     x, y, z = (shift[:, axis] + most[axis] for axis in range(3))
     code = (x * b + y) * c + z

@@ -34,6 +34,7 @@ class Derivatives(eqx.Module):
     shortest: Float[Array, ""]  # of the close pairs, Å
     shortest_pair: Int[Array, ""]
     covered: Bool[Array, ""]  # by the topology
+    worn: Bool[Array, ""]  # the topology had better be made anew
 
 
 def mixed(
@@ -139,6 +140,7 @@ def derivatives(
         shortest=jnp.sqrt(jnp.min(square)),
         shortest_pair=jnp.argmin(square).astype(jnp.int32),
         covered=found.covered,
+        worn=found.worn,
     )
 
 

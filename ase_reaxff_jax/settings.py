@@ -21,7 +21,8 @@ CHOICES = {
 }
 NOT_YET = {"charge_model": ("acks2", "qtpie")}
 DIRECT_LIMIT = 256  # atoms; above, the charge equations are solved iteratively
-POSITIVE = ("charge_tolerance", "skin", "bond_skin")
+POSITIVE = ("charge_tolerance", "bond_skin")
+SKIN, WIDE_SKIN = 1.0, 2.0  # Å; wide where what lies in it costs little at each step
 LOOSEST = 0.01  # charge_tolerance: near 1, no charges at all would do
 
 
@@ -36,7 +37,7 @@ class Settings:
     charge_response: Any
     charge_method: Any
     dtype: Any
-    skin: Any  # Å
+    skin: Any  # Å, or None
     bond_skin: Any  # Å
     neighbors: Any
     missing_bonds: Any
@@ -48,6 +49,8 @@ class Settings:
             self._check_choice(name, getattr(self, name), allowed)
         for name in POSITIVE:
             self._check_positive(name, getattr(self, name))
+        if self.skin is not None:
+            self._check_positive("skin", self.skin)
         if self.charge_tolerance > LOOSEST:
             raise InputError(
                 f"charge_tolerance={self.charge_tolerance:g} is too loose for charges "
@@ -92,6 +95,12 @@ class Settings:
         if atoms > DIRECT_LIMIT and self.charge_method in ("auto", "stationary"):
             return "iterative"
         return "direct" if self.charge_method == "auto" else self.charge_method
+
+    def far_skin(self, *, narrowed: bool) -> float:
+        """Skin of the neighbours, Å; `narrowed`: those far off are left out later."""
+        if self.skin is not None:
+            return float(self.skin)
+        return WIDE_SKIN if narrowed else SKIN
 
     @property
     def neighbor_search(self) -> str:

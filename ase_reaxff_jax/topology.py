@@ -28,6 +28,7 @@ class Bonds(eqx.Module):
     mask: Bool[AnyArray, " bonds"]  # False on padding
     needed: Int[AnyArray, ""]  # more than the capacity means overflow
     allowed: Float[AnyArray, " bonds"] | None = None  # orders that lists are made for
+    worn_from: Float[AnyArray, " bonds"] | None = None  # from where they soon exceed it
 
     def cover(self, order: Float[Array, " bonds"]) -> Bool[Array, ""]:
         """Whether the lists made of these bonds hold all that counts at such orders.
@@ -37,6 +38,12 @@ class Bonds(eqx.Module):
         if self.allowed is None:
             return jnp.bool_(True)
         return ~jnp.any(self.mask & (order > self.allowed))
+
+    def worn(self, order: Float[Array, " bonds"]) -> Bool[Array, ""]:
+        """Whether lists had better be made anew before the next step."""
+        if self.worn_from is None:
+            return jnp.bool_(False)
+        return jnp.any(self.mask & (order > self.worn_from))
 
     def undirected(self, directed: Int[Array, " n"]) -> Int[Array, " n"]:
         """The bonds that directed bonds belong to."""

@@ -30,11 +30,16 @@ from ase_reaxff_jax.units import (
     HYDROGEN_BOND_ORDER,
 )
 
+WORN = 0.75  # of the orders that lists are made for; more than a bond is likely to grow
+
 
 class Directed(NamedTuple):
-    """Directed bonds sorted by origin: the bonds of atom a are start[a]:start[a+1]."""
+    """Directed bonds sorted by origin: the bonds of atom a are start[a]:start[a+1].
 
-    number: Int[np.ndarray, " n"]  # index of the directed bond, without padding
+    Only those strong enough for angles, torsions and hydrogen bonds.
+    """
+
+    number: Int[np.ndarray, " n"]  # index among all directed bonds, without padding
     origin: Int[np.ndarray, " n"]
     end: Int[np.ndarray, " n"]
     shift: Int[np.ndarray, "n 3"]  # lattice vectors from origin to end
@@ -43,11 +48,14 @@ class Directed(NamedTuple):
 
     def of(self, atoms: Int[np.ndarray, " m"]) -> tuple[np.ndarray, np.ndarray]:
         """For each atom in turn its directed bonds: (position in `atoms`, bond)."""
-        count = self.start[atoms + 1] - self.start[atoms]
-        owner = np.repeat(np.arange(len(atoms)), count)
-        first = np.cumsum(count) - count
-        offset = np.arange(len(owner)) - first[owner]
-        return owner, self.start[atoms][owner] + offset
+        return _runs(self.start[atoms], self.start[atoms + 1] - self.start[atoms])
+
+
+def _runs(start, count) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from each start on, so many: (of which start, number)."""
+    owner = np.repeat(np.arange(len(count)), count)
+    skipped = start - (np.cumsum(count) - count)
+    return owner, np.arange(len(owner)) + np.repeat(skipped, count)
 
 
 def build(
@@ -81,10 +89,12 @@ def build(
         allowed: Order of each close pair, at most `bound`, that everything but the
             bonds themselves is made for; None takes `bound`.
     """
+    # NumPy looks up by integers of the processor's size; others it converts each time.
+    species, source = species.astype(np.intp), source.astype(np.intp)
     kept = np.flatnonzero(bound > 0)
-    if allowed is not None:
-        bound = allowed
-    i, j, bound = close[0][kept], close[1][kept], bound[kept]
+    i, j = (x[kept].astype(np.intp) for x in close)
+    largest = bound[kept]
+    bound = largest if allowed is None else allowed[kept]
     bond_shift = shift[j] - shift[i]  # atoms are images too, brought into the cell
     directed = _directed(i, source[j], bond_shift, bound, len(species))
 
@@ -102,9 +112,10 @@ def build(
 
     bonds = padded(Bonds, "bonds", i=i, j=j, j_atom=source[j])()
     if allowed is not None:
-        limits = np.zeros(bonds.mask.shape, allowed.dtype)
-        limits[bonds.mask] = bound[: bonds.mask.sum()]
-        bonds = replace(bonds, allowed=limits)
+        worn_from = np.where(bound < largest, WORN * bound, np.inf)
+        limits = np.zeros((2, *bonds.mask.shape), allowed.dtype)
+        limits[:, bonds.mask] = np.stack([bound, worn_from])[:, : bonds.mask.sum()]
+        bonds = replace(bonds, allowed=limits[0], worn_from=limits[1])
     spare = len(bonds.mask) - len(i)
 
     def numbered(lists, *names):
@@ -161,10 +172,13 @@ def _with_acceptors(
 
 
 def _directed(i, j_atom, shift, bound, atoms: int) -> Directed:
+    strong = np.flatnonzero(bound > BODY_ORDER)
+    number = np.concatenate([strong, strong + len(i)])
+    i, j_atom, shift, bound = i[strong], j_atom[strong], shift[strong], bound[strong]
     origin = np.concatenate([i, j_atom])
     order = np.argsort(origin, kind="stable")
     return Directed(
-        number=order,
+        number=number[order],
         origin=origin[order],
         end=np.concatenate([j_atom, i])[order],
         shift=np.concatenate([shift, -shift])[order],
@@ -175,23 +189,19 @@ def _directed(i, j_atom, shift, bound, atoms: int) -> Directed:
 
 def _angles(directed: Directed, species, rows: Rows) -> dict[str, np.ndarray]:
     """Each pair of bonds of an atom once, and once for each row that fits."""
-    strong = np.flatnonzero(directed.bound > BODY_ORDER)
-    owner, second = directed.of(directed.origin[strong])
-    first = strong[owner]
-    kept = (
-        (second > first)
-        & (directed.bound[second] > BODY_ORDER)
-        & (directed.bound[first] * directed.bound[second] > ANGLE_ORDER_PRODUCT)
-    )
+    after = np.arange(1, len(directed.origin) + 1)
+    first, second = _runs(after, directed.start[directed.origin + 1] - after)
+    product = directed.bound[first] * directed.bound[second]
+    kept = np.flatnonzero(product > ANGLE_ORDER_PRODUCT)
     first, second = first[kept], second[kept]
-    centre = directed.origin[first]
-    types = species[directed.end[first]], species[centre], species[directed.end[second]]
-    candidate, column = np.nonzero(rows.angle[types] >= 0)
+    centre, ends = directed.origin[first], species[directed.end]
+    row = rows.angle[ends[first], species[centre], ends[second]]
+    candidate, column = np.nonzero(row >= 0)
     return dict(
         first=directed.number[first[candidate]],
         second=directed.number[second[candidate]],
         centre=centre[candidate],
-        row=rows.angle[types][candidate, column],
+        row=row[candidate, column],
     )
 
 
@@ -207,42 +217,37 @@ def _torsions(
     centre = np.flatnonzero(central & (bound > BODY_ORDER))
 
     # i-j of each central bond j-k: the strongest bond k-l must suffice.
+    ends = species[directed.end]
     owner, first = directed.of(i[centre])
     centre = centre[owner]
-    ends = species[directed.end[first]], species[i[centre]], species[j_atom[centre]]
-    pair = bound[centre] * directed.bound[first]
-    kept = (
+    k, pair = j_atom[centre], bound[centre] * directed.bound[first]
+    kept = np.flatnonzero(
         (directed.number[first] != centre)
-        & (directed.bound[first] > BODY_ORDER)
-        & (pair * strongest[j_atom[centre]] > BODY_ORDER)
-        & np.any(exists, axis=3)[ends]
+        & (pair * strongest[k] > BODY_ORDER)
+        & np.any(exists, axis=3)[ends[first], species[i[centre]], species[k]]
     )
     centre, first, pair = centre[kept], first[kept], pair[kept]
 
     owner, last = directed.of(j_atom[centre])
-    product = pair[owner] * directed.bound[last]
-    kept = (product > BODY_ORDER) & (directed.bound[last] > BODY_ORDER)
-    kept &= directed.number[last] != centre[owner] + len(i)  # from k back to j
+    back = centre + len(i)  # from k to j
+    kept = np.flatnonzero(
+        (pair[owner] * directed.bound[last] > BODY_ORDER)
+        & (directed.number[last] != back[owner])
+    )
     owner, last = owner[kept], last[kept]
     centre, first = centre[owner], first[owner]
 
-    row = rows.torsion[
-        species[directed.end[first]],
-        species[i[centre]],
-        species[j_atom[centre]],
-        species[directed.end[last]],
-    ]
-    kept = np.flatnonzero(row >= 0)
-    first, centre, last, row = first[kept], centre[kept], last[kept], row[kept]
+    types = ends[first], species[i[centre]], species[j_atom[centre]], ends[last]
+    row = rows.torsion[types]
     same = np.flatnonzero(directed.end[first] == directed.end[last])
     way = directed.shift[first[same]] - shift[centre[same]] - directed.shift[last[same]]
-    ring = np.zeros(len(row), bool)
-    ring[same] = ~way.any(axis=1)
+    row[same[~way.any(axis=1)]] = -1  # a ring
+    kept = np.flatnonzero(row >= 0)
     return dict(
-        first=directed.number[first[~ring]],
-        centre=centre[~ring],
-        last=directed.number[last[~ring]],
-        row=row[~ring],
+        first=directed.number[first[kept]],
+        centre=centre[kept],
+        last=directed.number[last[kept]],
+        row=row[kept],
     )
 
 
@@ -250,11 +255,12 @@ def _hydrogen_bonds(
     directed: Directed, hydrogen, images, source, shift, species, rows: Rows, skin
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Donor bonds; for each pair of one and an acceptor, its place and the image."""
-    atom, acceptor = hydrogen
+    atom, acceptor = (x.astype(np.intp) for x in hydrogen)
     square = np.zeros(len(atom))
-    for x in images.T:
+    for x in images.T.copy():
         square += (x[acceptor] - x[atom]) ** 2
-    near = square <= (HYDROGEN_BOND_CUTOFF + skin) ** 2  # padding is far away
+    # Padding is far away.
+    near = np.flatnonzero(square <= (HYDROGEN_BOND_CUTOFF + skin) ** 2)
     atom, acceptor = atom[near], acceptor[near]
     count = np.bincount(atom, minlength=len(species))
     start = np.cumsum(count) - count
@@ -262,10 +268,9 @@ def _hydrogen_bonds(
     ends = species[directed.end], species[directed.origin]
     fits = np.any(rows.hydrogen_bond >= 0, axis=2)[ends]
     donor = np.flatnonzero(fits & (directed.bound >= HYDROGEN_BOND_ORDER))
-    count, start = count[directed.origin[donor]], start[directed.origin[donor]]
-    pair = np.repeat(np.arange(len(donor)), count)
-    first = np.cumsum(count) - count
-    acceptor = acceptor[np.arange(len(pair)) + np.repeat(start - first, count)]
+    hydrogen = directed.origin[donor]
+    pair, place = _runs(start[hydrogen], count[hydrogen])
+    acceptor = acceptor[place]
     copy, bond = source[acceptor], donor[pair]
     kept = rows.hydrogen_bond[ends[0][bond], ends[1][bond], species[copy]] >= 0
     same = np.flatnonzero(directed.end[bond] == copy)

@@ -18,7 +18,7 @@ import numpy as np
 from ase_reaxff_jax.md.errors import CheckpointError
 from ase_reaxff_jax.md.outputs import files
 
-MAGIC = b"ase-reaxff-jax checkpoint 5 sha256 "
+MAGIC = b"ase-reaxff-jax checkpoint 6 sha256 "
 PLAIN = "plain"  # the entry with everything that is not an array
 
 

@@ -163,4 +163,5 @@ def _no_result(given: np.ndarray) -> programs.Derivatives:
         shortest=number,
         shortest_pair=jnp.int32(0),
         covered=jnp.bool_(True),
+        worn=jnp.bool_(False),
     )

@@ -45,6 +45,7 @@ class Renewal:
             [inputs.species_of(atoms, engine.force_field) for atoms in structures]
         ))  # fmt: skip
         self.reach = engine.lists.reach(species)
+        self.skin = engine.lists.far_skin(size)
 
     @property
     def far_reach(self) -> float:
@@ -65,11 +66,19 @@ class Renewal:
             self.entries.append(made)
         self._same_room(systems)
 
-    def renew(self, systems: list[System], *, far: bool, every: bool = False) -> None:
+    def renew(
+        self,
+        systems: list[System],
+        *,
+        worn: Bool[np.ndarray, " systems"],
+        far: bool,
+        every: bool = False,
+    ) -> None:
         """New lists where they are nearly or quite used up.
 
-        `far` says that some system's neighbours are outdated, not only its topology;
-        `every` asks for new lists however little they are used.
+        `worn` says whose bonds have nearly outgrown the topology, `far` that some
+        system's neighbours are outdated, not only its topology; `every` asks for new
+        lists however little they are used.
 
         Raises:
             NoListsError: of one of the systems.
@@ -79,7 +88,7 @@ class Renewal:
             entry, geometry = self.entries[k], (system.positions, system.cell)
             far_used = far and nb.stale(
                 entry.host, *geometry,
-                reach=self.far_reach, skin=share * self._settings.skin,
+                reach=self.far_reach, skin=share * self.skin,
             )  # fmt: skip
             near_used = nb.moved_too_far(
                 entry.positions, entry.cell, *geometry,
@@ -87,7 +96,7 @@ class Renewal:
             )  # fmt: skip
             if far_used:
                 self._make(k, system)
-            elif near_used:
+            elif near_used or worn[k]:
                 with _of_system(k):
                     self._lists.renew_topology(entry, system)
         self._same_room(systems)

@@ -72,7 +72,7 @@ class Simulation:
             options=engine.options(size),
             far_reach=self.renewal.far_reach,
             near_reach=self.renewal.near_reach,
-            skin=engine.settings.skin,
+            skin=self.renewal.skin,
             bond_skin=engine.settings.bond_skin,
             batched=batched,
         )
@@ -206,7 +206,8 @@ class Simulation:
         try:
             with self.scope():
                 far = every or reason == NEIGHBORS
-                self.renewal.renew(self.systems(), far=far, every=every)
+                worn = np.atleast_1d(self.state.result.worn)
+                self.renewal.renew(self.systems(), worn=worn, far=far, every=every)
                 self.lists = self.renewal.on_device(batched=self.batched)
         except NoListsError as error:
             raise failures.of_lists(self, self.state, error) from error

@@ -68,6 +68,7 @@ def result_of(energy: Callable, positions, cell) -> Derivatives:
         shortest=jnp.ones(()),
         shortest_pair=jnp.int32(0),
         covered=jnp.bool_(True),
+        worn=jnp.bool_(False),
     )
 
 

@@ -124,6 +124,39 @@ def test_dynamics_repeats_steps_and_goes_the_same_way(
     np.testing.assert_allclose(often, once, atol=1e-9)
 
 
+def test_lists_are_made_anew_before_bonds_outgrow_them(wide, monkeypatch):
+    """Steps are not repeated for bonds that grow no faster than bonds do."""
+    plain, made, repeated = programs.order_limits.__wrapped__, [], []
+    limits = jax.jit(lambda *arguments: plain(*arguments))
+    original = simulation.Simulation._repeat
+
+    def order_limits(*arguments):
+        made.append(1)
+        return limits(*arguments)
+
+    def counted(self, carry):
+        repeated.append(self.step)
+        return original(self, carry)
+
+    def end():
+        result = run(
+            amorphous("C H O", 14), JaxReaxFF("cho"), ensemble="nvt-langevin",
+            steps=60, timestep_fs=0.1, temperature_K=400.0, progress=False,
+        )  # fmt: skip
+        return result.atoms.positions
+
+    monkeypatch.setattr(simulation.Simulation, "_repeat", counted)
+    monkeypatch.setattr(bond_orders, "CLOSER", 0.0)  # so that they do outgrow them
+    with monkeypatch.context() as narrower:
+        narrower.setattr(programs, "order_limits", order_limits)
+        often = end()
+    times = len(made)
+    assert not repeated
+    wide()
+    np.testing.assert_allclose(often, end(), atol=1e-9)
+    assert times > 5
+
+
 def test_a_step_that_lists_made_for_it_do_not_hold_is_not_repeated_for_ever(
     monkeypatch,
 ):

@@ -205,3 +205,28 @@ def test_padding_is_not_computed(in_parts):
     expected = np.zeros(5)
     np.add.at(expected, number[:48] % 5, 4.0 * counted)
     np.testing.assert_allclose(slopes, expected)
+
+
+def test_entries_that_do_not_count_are_not_computed(in_parts):
+    number, table = np.arange(96), jnp.arange(1.0, 6.0)
+    rows = jnp.asarray(number % 5)
+    fine = (number % 3 == 1) & (number < 70)
+    entries = _Entries(jnp.asarray(number < 80), jnp.asarray(fine, float))
+
+    def each(parameters, here, entries):
+        return jnp.where(entries.mask, parameters * here[0] ** 2 / entries.divisor, 0.0)
+
+    def counts(here, entries):
+        return (entries.divisor > 0) & (here[0] > 1.0)
+
+    def total(table):
+        return listed_sum.listed_sum(each, 2.0, [table], [rows], entries, counts=counts)
+
+    value, slopes = jax.jit(jax.value_and_grad(total))(table)
+    assert max(in_parts) > 1
+    some = number[fine & (number % 5 > 0)] % 5
+    counted = np.asarray(table)[some]
+    np.testing.assert_allclose(value, 2.0 * (counted**2).sum())
+    expected = np.zeros(5)
+    np.add.at(expected, some, 4.0 * counted)
+    np.testing.assert_allclose(slopes, expected)

@@ -38,3 +38,21 @@ def test_three_derivatives_vanish_at_both_ends():
         inside = abs(value(jnp.array(5.5)))
         for end in (0.0, 10.0):
             assert abs(value(jnp.array(end))) < 1e-11 < inside, order
+
+
+def test_single_precision_loses_nothing_near_the_end():
+    """Sums of large terms that cancel would be wrong by 1e-5 there."""
+    r = np.linspace(0.1, 9.99, 200)
+    exact, slope = (
+        jax.vmap(f)(jnp.array(r))
+        for f in (_at, jax.grad(_at))
+    )  # fmt: skip
+    rounded = jax.vmap(_at)(jnp.array(r, jnp.float32))
+    assert rounded.dtype == jnp.float32
+    # What the rounded distance itself makes of it, and a few units in the last place.
+    allowed = 1e-7 * r * abs(np.asarray(slope)) + 2e-6 * np.asarray(exact)
+    assert (abs(rounded - exact) <= allowed).all()
+
+
+def _at(r):
+    return taper(r, jnp.zeros_like(r), jnp.full_like(r, 10.0))

@@ -70,13 +70,12 @@ def _minimizer(engine: Engine, structures: list[Atoms], request: Request) -> Min
     Lists cover a step of length u and strain e while e (reach + skin) + 2 u < skin.
     """
     settings = engine.settings
-    species = np.concatenate(
-        [np.unique(engine.system(atoms).species[: len(atoms)]) for atoms in structures]
-    )
+    systems = [engine.system(atoms) for atoms in structures]
+    species = np.concatenate([np.unique(s.species[s.mask]) for s in systems])
     reach = engine.lists.reach(species)
     near = max(reach.close, reach.hydrogen), settings.bond_skin
-    far = max(reach), settings.skin
-    narrow = min(settings.bond_skin, settings.skin)
+    far = max(reach), engine.lists.far_skin(len(systems[0].mask))
+    narrow = min(settings.bond_skin, far[1])
     alone = request.cell == "fixed"
     return MINIMIZERS[request.optimizer](
         cell=request.cell,

@@ -164,7 +164,7 @@ def test_a_checkpoint_of_another_version_and_missing_files_are_told(here, calc):
         run(molecule("H2O"), calc, restart=True, **OPTIONS)
     trajectory.write_bytes(content)
     for path in checkpoint.generations(here / "md.ckpt"):
-        path.write_bytes(path.read_bytes().replace(b"checkpoint 5", b"checkpoint 1"))
+        path.write_bytes(path.read_bytes().replace(b"checkpoint 6", b"checkpoint 1"))
     with pytest.raises(CheckpointError, match="another version"):
         run(molecule("H2O"), calc, restart=True, **OPTIONS)
     assert trajectory.read_bytes() == content
