@@ -117,7 +117,7 @@ def test_energies_and_forces_are_those_without_them(implementation, monkeypatch)
 
 
 def test_the_inverse_is_made_with_the_neighbours_only(made):
-    atoms = with_calculator(amorphous("C H O", 14), charge_method="iterative")
+    atoms = with_calculator(amorphous("C H O", 14), charge_method="iterative", skin=1.0)
     atoms.get_potential_energy()
     first, *_ = listed(atoms)
     topology = first.topology
