@@ -115,8 +115,8 @@ def _angles(p: Parameters, sums: Options | None, **structure) -> AngleEnergies:
     """Of each angle; or, with the options of sums, one sum and two zeros."""
     if sums is None:
         return angle_energy(p.angle, p.atom, p.general, **structure)
-    dtype = sums.bonded_dtype
-    total = angle_sum(p.angle, p.atom, p.general, dtype=dtype, **structure)
+    how: dict[str, Any] = dict(dtype=sums.bonded_dtype, in_parts=sums.in_parts)
+    total = angle_sum(p.angle, p.atom, p.general, **how, **structure)
     none = jnp.zeros_like(total)
     return AngleEnergies(total, none, none)
 
@@ -125,8 +125,8 @@ def _torsions(p: Parameters, sums: Options | None, **structure) -> TorsionEnergi
     """Of each torsion; or, with the options of sums, one sum and a zero."""
     if sums is None:
         return torsion_energy(p.torsion, p.general, **structure)
-    dtype = sums.bonded_dtype
-    total = torsion_sum(p.torsion, p.general, dtype=dtype, **structure)
+    how: dict[str, Any] = dict(dtype=sums.bonded_dtype, in_parts=sums.in_parts)
+    total = torsion_sum(p.torsion, p.general, **how, **structure)
     return TorsionEnergies(total, jnp.zeros_like(total))
 
 

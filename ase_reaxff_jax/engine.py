@@ -88,6 +88,7 @@ class Engine:
             implementation=self.settings.implementation,
             pair_dtype=PAIR_DTYPES[dtype],
             bonded_dtype=PAIR_DTYPES[dtype] if atoms > DIRECT_LIMIT else None,
+            in_parts=(self.device or jax.devices()[0]).platform == "cpu",
         )
 
     def total_charge(self, atoms: Atoms) -> float:

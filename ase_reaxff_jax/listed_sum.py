@@ -27,6 +27,7 @@ class _Terms(NamedTuple):
 
     energies: Callable
     counts: Callable | None
+    in_parts: bool
 
 
 def listed_sum(
@@ -37,6 +38,7 @@ def listed_sum(
     entries: Any,
     dtype: str | None = None,
     counts: Callable | None = None,
+    in_parts: bool = True,
 ) -> Float[Array, ""]:
     """Sum of the energies of all entries of a list.
 
@@ -51,10 +53,11 @@ def listed_sum(
             tables and the sums.
         counts: Of what `taken` finds and of some entries: those whose energy may be
             other than zero, for which it takes much less time than the energies do.
+        in_parts: Whether to take a part of a long list at a time.
     """
     if dtype is None and len(rows[0]) <= AT_ONCE:
         return jnp.sum(energies(parameters, taken(tables, rows), entries))
-    terms = _Terms(energies, counts)
+    terms = _Terms(energies, counts, in_parts)
     return _sum(terms, dtype, parameters, tuple(tables), tuple(rows), entries)
 
 
@@ -93,27 +96,19 @@ def _sum_jvp(terms, dtype, primals, tangents):
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _sum_and_slopes(terms, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
-    return _in_parts(_summed, terms, dtype, parameters, tables, rows, entries)
+    at_once = AT_ONCE if terms.in_parts else len(rows[0])
+    return _summed(terms, dtype, parameters, tables, rows, entries, at_once=at_once)
 
 
 @partial(_sum_and_slopes.defjvp, symbolic_zeros=True)
 def _sum_and_slopes_jvp(terms, dtype, primals, tangents):
     """A loop of which only the program knows the length has no reverse."""
-    padded = partial(_in_parts, partial(_summed, padded=True), terms, dtype)
+    at_once = AT_ONCE if terms.in_parts else len(primals[2][0])
+    padded = partial(_summed, terms, dtype, at_once=at_once, padded=True)
     return (
         _sum_and_slopes(terms, dtype, *primals),
         change_along(padded, primals, tangents),
     )
-
-
-def _in_parts(summed, terms, dtype, parameters, tables, rows, entries):
-    """In parts on a CPU, all at once on other devices."""
-    here = partial(summed, terms, dtype)
-    return jax.lax.platform_dependent(
-        parameters, tables, rows, entries,
-        cpu=partial(here, at_once=AT_ONCE),
-        default=partial(here, at_once=len(rows[0])),
-    )  # fmt: skip
 
 
 def _summed(terms, dtype, parameters, tables, rows, entries, *, at_once, padded=False):

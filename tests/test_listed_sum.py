@@ -139,6 +139,16 @@ def test_many_structures_at_once_and_one_part_alone(in_parts, monkeypatch):
         alone.append(at_once)
         return summed(*arguments, at_once=len(arguments[4][0]))
 
+    def undivided(positions):
+        part = parameters, orders, around, positions
+        summed = partial(angle.angle_sum, in_parts=False)
+        return of_angles(monkeypatch, summed, part)
+
+    in_parts.clear()
+    found = jax.jit(jax.grad(undivided))(several[0])
+    assert max(in_parts) == 1
+    np.testing.assert_allclose(found, expected[0], rtol=1e-10, atol=1e-10)
+
     monkeypatch.setattr(listed_sum, "_summed", whole)
     found = jax.jit(jax.grad(lambda x: total(x)))(several[0])
     assert alone

@@ -61,13 +61,17 @@ def angle_sum(
     angle: AngleParameters,
     atom: AtomParameters,
     general: GeneralParameters,
+    *,
     dtype: str | None = None,
+    in_parts: bool = True,
     **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `angle_energy` gives, kcal/mol, computed in `dtype`."""
+    """Sum of all that `angle_energy` gives, kcal/mol; see `listed_sum`."""
     parameters = angle, atom, general
     arguments = _arguments(parameters, **structure)
-    return listed_sum(_total, parameters, *arguments, dtype=dtype, counts=_strong)
+    return listed_sum(
+        _total, parameters, *arguments, dtype=dtype, counts=_strong, in_parts=in_parts
+    )
 
 
 class _Arm(NamedTuple):

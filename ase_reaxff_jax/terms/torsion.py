@@ -53,13 +53,17 @@ def torsion_energy(
 def torsion_sum(
     torsion: TorsionParameters,
     general: GeneralParameters,
+    *,
     dtype: str | None = None,
+    in_parts: bool = True,
     **structure,
 ) -> Float[Array, ""]:
-    """Sum of all that `torsion_energy` gives, kcal/mol, computed in `dtype`."""
+    """Sum of all that `torsion_energy` gives, kcal/mol; see `listed_sum`."""
     parameters = torsion, general
     arguments = _arguments(parameters, **structure)
-    return listed_sum(_total, parameters, *arguments, dtype=dtype, counts=_counts)
+    return listed_sum(
+        _total, parameters, *arguments, dtype=dtype, counts=_counts, in_parts=in_parts
+    )
 
 
 class _Outer(NamedTuple):
