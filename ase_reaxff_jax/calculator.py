@@ -60,8 +60,8 @@ class JaxReaxFF(Calculator):
             of the time); or "float32" for everything, which takes coordinates up to
             1000 Å.
         skin: Å by which the lists of non-bonded pairs reach beyond the cutoff; they
-            are reused while no atom has moved more than half of it. None: 1, of more
-            than 256 atoms 2.
+            are reused while no atom has moved more than half of it. None: 1; of more
+            than 256 atoms 2, but for `jax_md`.
         bond_skin: The same for bonds, angles, torsions and hydrogen bonds.
         neighbors: What finds the neighbours: "vesin", a library on the host; "jax-md",
             on the device, for up to 2000 atoms; "auto", at present always vesin.

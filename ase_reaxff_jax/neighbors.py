@@ -25,7 +25,10 @@ CLUSTER, MEMBERS = 3.0, 12  # radius in Å, and how many of the nearest count
 
 
 class Ends(eqx.Module):
-    """What follows from the image at the end of each pair alone; 0 on padding."""
+    """What follows from the image at the end of each pair alone.
+
+    Padding has those of atom 0.
+    """
 
     atom: Int[AnyArray, "atoms width"]  # of which it is a copy
     species: Int[AnyArray, "atoms width"]
@@ -48,7 +51,7 @@ class Neighbors(eqx.Module):
     reference_positions: Float[AnyArray, "atoms 3"]  # where the lists were made, Å
     reference_cell: Float[AnyArray, "3 3"]
     needed: dict[str, Int[AnyArray, ""]]  # more than the capacity means overflow
-    ends: Ends | None = None  # of `far`; None: found where they are wanted
+    ends: Ends | None = None  # of `far`, where it is narrowed; else found when wanted
 
     @property
     def capacity(self) -> dict[str, int]:

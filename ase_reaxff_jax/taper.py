@@ -1,7 +1,9 @@
 """The function that brings non-bonded energies to zero at their cutoff.
 
     Tap = 20 x^7 - 70 x^6 + 84 x^5 - 35 x^4 + 1,   x = (r - swa) / (swb - swa)
+        = (1 - x)^4 (1 + 4 x + 10 x^2 + 20 x^3)
 
+The second form has no large terms that cancel, which single precision would not hold.
 Its first three derivatives vanish at both ends. Source: van Duin et al., J. Phys. Chem.
 A 105, 9396 (2001), and the manual of the ReaxFF program (2017), "taper".
 """

@@ -1,9 +1,10 @@
 """The compiled loop: many steps without the host.
 
-It stops by itself before it would use a list that no longer covers the positions, at a
-step in which bonds were found to outgrow the lists, and at one whose result cannot be
-trusted; the host then renews lists and repeats the step, or says what is wrong. No
-force is ever integrated that is not right.
+It stops by itself before it would use a list that no longer covers the positions, after
+a step in which bonds have come close to what lists were made for, at one in which they
+were found to outgrow them, and at one whose result cannot be trusted; the host then
+renews lists, repeats the step where it is not right, or says what is wrong. No force is
+ever integrated that is not right.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from ase_reaxff_jax.system import System
 from ase_reaxff_jax.topology import Topology
 
 CHUNK = 256  # steps, at most, of one call
-GOING, NEIGHBORS, TOPOLOGY, UNCOVERED, FAILED, FINISHED = range(6)
+GOING, NEIGHBORS, TOPOLOGY, WORN, UNCOVERED, FAILED, FINISHED = range(7)
 COLUMNS = (
     "potential_energy",  # eV
     "kinetic_energy",  # eV
@@ -130,7 +131,7 @@ def _advance(
     *,
     plan: Plan,
 ) -> Carry:
-    """Steps until one of number `until`, or until a list is outdated or a step fails.
+    """Steps until one of number `until`, or until a list is used up or a step fails.
 
     It is over too where all systems are finished, which only minimisers say of them.
 
@@ -162,7 +163,7 @@ def _advance(
             rows = carry.rows.at[step - schedule.first].set(row)
             over = jnp.all(finished(new))
             worn = jnp.any(new.result.worn)
-            status = jnp.where(worn, jnp.int32(TOPOLOGY), jnp.int32(GOING))
+            status = jnp.where(worn, jnp.int32(WORN), jnp.int32(GOING))
             status = jnp.where(over, jnp.int32(FINISHED), status)
             status = jnp.where(jnp.all(usable), status, jnp.int32(FAILED))
             covered = jnp.all(new.result.covered)
@@ -271,7 +272,9 @@ def _after(
     if finished is None:
         return new, row, usable
     kept = jax.tree.map(partial(jnp.where, finished), old, new)
-    return eqx.tree_at(lambda s: s.step, kept, new.step), row, usable | finished
+    worn = new.result.worn & ~finished  # of lists that are used no more
+    kept = eqx.tree_at(lambda s: (s.step, s.result.worn), kept, (new.step, worn))
+    return kept, row, usable | finished
 
 
 def _usable(result: programs.Derivatives) -> Bool[Array, ""]:

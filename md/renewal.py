@@ -66,19 +66,11 @@ class Renewal:
             self.entries.append(made)
         self._same_room(systems)
 
-    def renew(
-        self,
-        systems: list[System],
-        *,
-        worn: Bool[np.ndarray, " systems"],
-        far: bool,
-        every: bool = False,
-    ) -> None:
+    def renew(self, systems: list[System], *, far: bool, every: bool = False) -> None:
         """New lists where they are nearly or quite used up.
 
-        `worn` says whose bonds have nearly outgrown the topology, `far` that some
-        system's neighbours are outdated, not only its topology; `every` asks for new
-        lists however little they are used.
+        `far` says that some system's neighbours are outdated, not only its topology;
+        `every` asks for new lists however little they are used.
 
         Raises:
             NoListsError: of one of the systems.
@@ -96,7 +88,7 @@ class Renewal:
             )  # fmt: skip
             if far_used:
                 self._make(k, system)
-            elif near_used or worn[k]:
+            elif near_used:
                 with _of_system(k):
                     self._lists.renew_topology(entry, system)
         self._same_room(systems)
@@ -104,7 +96,7 @@ class Renewal:
     def cover(
         self, systems: list[System], covered: Bool[np.ndarray, " systems"]
     ) -> None:
-        """A new topology for systems whose bonds have outgrown it.
+        """A new topology for systems whose bonds have outgrown it, or nearly so.
 
         Raises:
             NoListsError: of one of the systems.

@@ -58,6 +58,7 @@ def _calculator(simulation: Simulation) -> dict[str, Any]:
     del given["charge"], given["device"]  # the total charge is compared itself
     given["charge_method"] = simulation.plan.options.charge_method
     given["neighbors"] = settings.neighbor_search
+    given["skin"] = float(simulation.plan.skin)
     for name in POSITIVE:
         given[name] = float(given[name])
     return given | {"charge_response": bool(settings.charge_response)}

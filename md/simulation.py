@@ -1,5 +1,6 @@
 """One run on the device: advances its systems and keeps their lists valid."""
 
+import contextlib
 from typing import Any
 
 import jax
@@ -145,6 +146,7 @@ class Simulation:
         return min(CHUNK, max(1, ATOM_STEPS // atoms))
 
     def _advance_some(self, until: int) -> Float[np.ndarray, "rows ..."]:
+        self._renew_worn()
         before = self.step
         with self.scope(), report.memory(len(self.structures[0])):
             carry = self._call(before, min(until, before + self.most_steps()))
@@ -174,6 +176,20 @@ class Simulation:
             self.engine.parameters, self.fixed, self.lists, schedule, self._targets,
             self.state, np.asarray(until, np.int32), plan=self.plan,
         )  # fmt: skip
+
+    def _renew_worn(self) -> None:
+        """A new topology where bonds have nearly outgrown it.
+
+        It follows from the state alone, so that a run goes on from a checkpoint as it
+        would have without.
+        """
+        worn = np.atleast_1d(self.state.result.worn)
+        if not worn.any():
+            return
+        # Present lists still hold: the step that they do not will tell what is wrong.
+        with self.scope(), contextlib.suppress(NoListsError):
+            self.renewal.cover(self.systems(), ~worn)
+            self.lists = self.renewal.on_device(batched=self.batched)
 
     def _repeat(self, carry: Carry) -> None:
         """Back by one step, with a topology for where that step led."""
@@ -206,8 +222,7 @@ class Simulation:
         try:
             with self.scope():
                 far = every or reason == NEIGHBORS
-                worn = np.atleast_1d(self.state.result.worn)
-                self.renewal.renew(self.systems(), worn=worn, far=far, every=every)
+                self.renewal.renew(self.systems(), far=far, every=every)
                 self.lists = self.renewal.on_device(batched=self.batched)
         except NoListsError as error:
             raise failures.of_lists(self, self.state, error) from error

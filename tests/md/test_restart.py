@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(saved):
         (dict(temperature_K=900), "temperature_K was 300.0 and is now 900.0"),
         (dict(calc=JaxReaxFF("cho", charge_tolerance=1e-4)), "charge_tolerance"),
         (dict(calc=JaxReaxFF("cho", charge_response=False)), "charge_response"),
-        (dict(calc=JaxReaxFF("cho", skin=0.8)), "skin was None and is now 0.8"),
+        (dict(calc=JaxReaxFF("cho", skin=0.8)), "skin was 1.0 and is now 0.8"),
         (dict(calc=JaxReaxFF("cho", bond_skin=0.2)), "bond_skin was 0.3"),
         (dict(calc=JaxReaxFF("cho", implementation="reference")), "implementation"),
         (dict(calc=JaxReaxFF("cho", neighbors="jax-md")), "neighbors was 'vesin'"),

@@ -1,0 +1,68 @@
+"""Lists that bonds have nearly outgrown: batches, restarts, finished structures."""
+
+import numpy as np
+import pytest
+from small import amorphous
+
+from ase_reaxff_jax import JaxReaxFF
+from ase_reaxff_jax.md import run
+from ase_reaxff_jax.md.minimizers.batch import Start, minimized
+from ase_reaxff_jax.md.simulation import Simulation
+
+STEPS = 30
+
+
+@pytest.fixture
+def worn_at(monkeypatch):
+    """At which steps some system was, and what was done about it."""
+    found, original = [], Simulation._renew_worn
+
+    def noted(self):
+        which = np.atleast_1d(self.state.result.worn)
+        if which.any():
+            found.append((self.step, which.tolist()))
+        return original(self)
+
+    monkeypatch.setattr(Simulation, "_renew_worn", noted)
+    return found
+
+
+def hot(atoms, folder=None, **options):
+    if folder is not None:
+        options |= {"checkpoint": folder / "run.ckpt", "checkpoint_every": 1}
+    results = run(
+        atoms, JaxReaxFF("cho"), ensemble="nve", steps=STEPS, timestep_fs=0.5,
+        temperature_K=4000.0, log_every=1, progress=False, **options,
+    )  # fmt: skip
+    return [result.atoms.positions for result in results]
+
+
+def test_a_batch_goes_on_from_such_a_step_as_if_it_had_not_ended(worn_at, tmp_path):
+    atoms = [amorphous("C H O", 14, seed=k) for k in range(4)]
+    whole = hot(atoms)
+    steps = [step for step in sorted({at for at, _ in worn_at}) if 0 < step < STEPS - 2]
+    assert len(steps) > 2
+    for step in steps[:3]:
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        hot(atoms, folder, stop=lambda frame, step=step: frame.step == step)
+        for one, other in zip(whole, hot(atoms, folder, restart=True), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_structure_that_is_finished_does_not_hold_up_the_others(worn_at):
+    """One of two ends its minimisation at a step from which its lists are worn."""
+    pair = [amorphous("C H O", 14, seed=k) for k in range(2)]
+
+    def end_after(first: int) -> list[int]:
+        """Steps from which lists of the first structure were worn."""
+        worn_at.clear()
+        starts = [Start(pair[0], first, 1e-9), Start(pair[1], 40, 1e-9)]
+        engine = JaxReaxFF("cho").engine
+        minimized(engine, starts, room={}, optimizer="fire", together=2)
+        return [step for step, which in worn_at if which[0]]
+
+    step = max(step for step in end_after(40) if 0 < step < 30)
+    # Its last step is the one that it is found to be finished in, or the one before.
+    ends = [end_after(step), end_after(step + 1)]
+    assert [step] in ends and all(set(found) <= {step} for found in ends)
