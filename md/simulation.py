@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from ase import Atoms
@@ -181,11 +182,14 @@ class Simulation:
         """A new topology where bonds have nearly outgrown it.
 
         It follows from the state alone, so that a run goes on from a checkpoint as it
-        would have without.
+        would have without. Once only: a step that is repeated needs the topology that
+        was made for where it leads.
         """
         worn = np.atleast_1d(self.state.result.worn)
         if not worn.any():
             return
+        none = np.zeros_like(self.state.result.worn)
+        self.state = eqx.tree_at(lambda s: s.result.worn, self.state, none)
         # Present lists still hold: the step that they do not will tell what is wrong.
         with self.scope(), contextlib.suppress(NoListsError):
             self.renewal.cover(self.systems(), ~worn)

@@ -50,19 +50,31 @@ def test_a_batch_goes_on_from_such_a_step_as_if_it_had_not_ended(worn_at, tmp_pa
             np.testing.assert_array_equal(one, other)
 
 
+def minimised(worn_at, *starts: tuple[int, int]):
+    """Two structures, of these numbers, over so many steps; the steps of worn lists."""
+    worn_at.clear()
+    given = [Start(amorphous("C H O", 14, seed=k), most, 1e-9) for k, most in starts]
+    engine = JaxReaxFF("cho").engine
+    ends = minimized(engine, given, room={}, optimizer="fire", together=2)
+    assert [end.steps for end in ends] == [most for _, most in starts]
+    return [[step for step, which in worn_at if which[k]] for k in range(2)]
+
+
 def test_a_structure_that_is_finished_does_not_hold_up_the_others(worn_at):
     """One of two ends its minimisation at a step from which its lists are worn."""
-    pair = [amorphous("C H O", 14, seed=k) for k in range(2)]
+    steps = minimised(worn_at, (3, 40), (4, 40))[0]
+    assert 0 < steps[1] < 30
+    assert minimised(worn_at, (3, steps[1]), (4, 40))[0] == steps[:2]
 
-    def end_after(first: int) -> list[int]:
-        """Steps from which lists of the first structure were worn."""
-        worn_at.clear()
-        starts = [Start(pair[0], first, 1e-9), Start(pair[1], 40, 1e-9)]
-        engine = JaxReaxFF("cho").engine
-        minimized(engine, starts, room={}, optimizer="fire", together=2)
-        return [step for step, which in worn_at if which[0]]
 
-    step = max(step for step in end_after(40) if 0 < step < 30)
-    # Its last step is the one that it is found to be finished in, or the one before.
-    ends = [end_after(step), end_after(step + 1)]
-    assert [step] in ends and all(set(found) <= {step} for found in ends)
+def test_lists_made_for_a_step_that_is_repeated_stay(worn_at, monkeypatch):
+    """Where bonds outgrow lists that had been made anew before the step."""
+    repeated, original = [], Simulation._repeat
+
+    def noted(self, carry):
+        repeated.append(self.step)
+        return original(self, carry)
+
+    monkeypatch.setattr(Simulation, "_repeat", noted)
+    worn = minimised(worn_at, (2, 10), (3, 10))
+    assert any(step + 1 in repeated for step in worn[0])
