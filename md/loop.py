@@ -272,9 +272,7 @@ def _after(
     if finished is None:
         return new, row, usable
     kept = jax.tree.map(partial(jnp.where, finished), old, new)
-    worn = new.result.worn & ~finished  # of lists that are used no more
-    kept = eqx.tree_at(lambda s: (s.step, s.result.worn), kept, (new.step, worn))
-    return kept, row, usable | finished
+    return eqx.tree_at(lambda s: s.step, kept, new.step), row, usable | finished
 
 
 def _usable(result: programs.Derivatives) -> Bool[Array, ""]:

@@ -183,7 +183,7 @@ class Simulation:
 
         It follows from the state alone, so that a run goes on from a checkpoint as it
         would have without. Once only: a step that is repeated needs the topology that
-        was made for where it leads.
+        was made for where it leads, and what is finished keeps its last result.
         """
         worn = np.atleast_1d(self.state.result.worn)
         if not worn.any():

@@ -182,9 +182,7 @@ class _OneByOne(Simulation):
             kept = jax.tree.map(chosen, previous, self.state)
             finished = kept.bath.finished | back
             self.state = eqx.tree_at(
-                lambda s: (s.step, s.bath.finished, s.result.worn),
-                kept,
-                (self.state.step, finished, kept.result.worn & ~back),
+                lambda s: (s.step, s.bath.finished), kept, (self.state.step, finished)
             )
             finished = previous.bath.finished | back
             return eqx.tree_at(lambda s: s.bath.finished, previous, finished)
