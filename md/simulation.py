@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
@@ -188,10 +189,10 @@ class Simulation:
         worn = np.atleast_1d(self.state.result.worn)
         if not worn.any():
             return
-        none = np.zeros_like(self.state.result.worn)
-        self.state = eqx.tree_at(lambda s: s.result.worn, self.state, none)
         # Present lists still hold: the step that they do not will tell what is wrong.
         with self.scope(), contextlib.suppress(NoListsError):
+            none = jnp.zeros_like(self.state.result.worn)
+            self.state = eqx.tree_at(lambda s: s.result.worn, self.state, none)
             self.renewal.cover(self.systems(), ~worn)
             self.lists = self.renewal.on_device(batched=self.batched)
 
