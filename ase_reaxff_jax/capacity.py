@@ -91,7 +91,8 @@ def fitting(name: str, needed: int) -> int:
         spare = max(needed // 10, min(needed // 2, 256))  # few of them change most
         return bucket(needed + spare + 8, parts=16)
     if name in ("angles", "torsions"):  # change most; room in long ones costs little
-        needed += needed // (3 if needed > LONG else 6)
+        spacious = needed + needed // 3
+        needed = spacious if spacious > LONG else needed + needed // 6
     return list_room(needed)
 
 
