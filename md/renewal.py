@@ -1,6 +1,7 @@
 """Interaction lists of the systems of one run, made on the host when they must be."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,12 +100,19 @@ class Renewal:
         """A new topology for systems whose bonds have outgrown it, or nearly so.
 
         Raises:
-            NoListsError: of one of the systems.
+            NoListsError: of one of the systems; all lists are then as before.
         """
-        for k in np.flatnonzero(~covered).tolist():
-            with _of_system(k):
-                self._lists.renew_topology(self.entries[k], systems[k])
-        self._same_room(systems)
+        entries, room = [copy.copy(entry) for entry in self.entries], dict(self.room)
+        try:
+            for k in np.flatnonzero(~covered).tolist():
+                with _of_system(k):
+                    self._lists.renew_topology(self.entries[k], systems[k])
+            self._same_room(systems)
+        except NoListsError:
+            self.entries = entries
+            self.room.clear()
+            self.room.update(room)
+            raise
 
     def _make(self, k: int, system: System) -> None:
         with _of_system(k):

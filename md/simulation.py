@@ -183,13 +183,15 @@ class Simulation:
         """A new topology where bonds have nearly outgrown it.
 
         It follows from the state alone, so that a run goes on from a checkpoint as it
-        would have without. Once only: a step that is repeated needs the topology that
-        was made for where it leads, and what is finished keeps its last result.
+        would have without. Once for each state: a step that is repeated needs the
+        topology that was made for where it leads, and systems that are finished keep
+        the same state.
         """
         worn = np.atleast_1d(self.state.result.worn)
         if not worn.any():
             return
-        # Present lists still hold: the step that they do not will tell what is wrong.
+        # Where none can be made the present ones are used until they do not hold: that
+        # step tells what is wrong.
         with self.scope(), contextlib.suppress(NoListsError):
             none = jnp.zeros_like(self.state.result.worn)
             self.state = eqx.tree_at(lambda s: s.result.worn, self.state, none)

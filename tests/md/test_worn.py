@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import InputError
 from small import amorphous
 
 from ase_reaxff_jax import JaxReaxFF
 from ase_reaxff_jax.md import run
+from ase_reaxff_jax.md.errors import NoListsError
 from ase_reaxff_jax.md.minimizers.batch import Start, minimized
+from ase_reaxff_jax.md.renewal import Renewal
 from ase_reaxff_jax.md.simulation import Simulation
+from ase_reaxff_jax.precision import scope
 
 STEPS = 30
 
@@ -78,3 +82,28 @@ def test_lists_made_for_a_step_that_is_repeated_stay(worn_at, monkeypatch):
     monkeypatch.setattr(Simulation, "_repeat", noted)
     worn = minimised(worn_at, (2, 10), (3, 10))
     assert any(step + 1 in repeated for step in worn[0])
+
+
+def test_lists_that_cannot_be_made_of_one_system_change_those_of_none(monkeypatch):
+    atoms = [amorphous("C H O", 14, seed=k) for k in range(3)]
+    engine = JaxReaxFF("cho").engine
+    with scope("float64"):
+        systems = engine.alike(atoms)
+        renewal = Renewal(engine, atoms, len(systems[0].mask))
+        renewal.start(systems)
+        before = [(e.topology, e.positions) for e in renewal.entries]
+        room, original = dict(renewal.room), engine.lists.renew_topology
+
+        def renew_topology(entry, system):
+            if system is systems[2]:
+                raise InputError("no row")
+            original(entry, system)
+            entry.room["torsions"] *= 2
+
+        monkeypatch.setattr(engine.lists, "renew_topology", renew_topology)
+        with pytest.raises(NoListsError, match="no row"):
+            renewal.cover(systems, np.array([False, True, False]))
+    assert renewal.room == room
+    for entry, (topology, positions) in zip(renewal.entries, before, strict=True):
+        assert entry.topology is topology and entry.positions is positions
+        assert entry.room is renewal.room
