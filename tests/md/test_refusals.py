@@ -52,7 +52,10 @@ def waters(*calculators):
 def test_a_list_of_structures_with_different_calculators_is_refused(calc, caller):
     for other, words in (
         (JaxReaxFF("rdx"), "structure 1 has force_field='rdx', that of .* 0 'cho'; "),
-        (JaxReaxFF("cho", skin=2.0), "structure 1 has skin=2.0, .* 0 None; .*pass calc"),
+        (
+            JaxReaxFF("cho", skin=2.0),
+            "structure 1 has skin=2.0, .* 0 None; .*pass calc",
+        ),
         (None, f"{caller.__name__} .*: pass calc, or set .* structure 1; found None"),
         (EMT(), "of structure 1; found .*EMT"),
     ):
