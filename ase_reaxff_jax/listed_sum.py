@@ -29,6 +29,10 @@ class _Terms(NamedTuple):
     counts: Callable | None
     in_parts: bool
 
+    def at_once(self, listed: int) -> int:
+        """Entries of a part of a list with room for so many."""
+        return AT_ONCE if self.in_parts else listed
+
 
 def listed_sum(
     energies: Callable,
@@ -96,14 +100,14 @@ def _sum_jvp(terms, dtype, primals, tangents):
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _sum_and_slopes(terms, dtype, parameters, tables, rows, entries):
     """The sum, and its derivatives by all numbers in the tables."""
-    at_once = AT_ONCE if terms.in_parts else len(rows[0])
+    at_once = terms.at_once(len(rows[0]))
     return _summed(terms, dtype, parameters, tables, rows, entries, at_once=at_once)
 
 
 @partial(_sum_and_slopes.defjvp, symbolic_zeros=True)
 def _sum_and_slopes_jvp(terms, dtype, primals, tangents):
     """A loop of which only the program knows the length has no reverse."""
-    at_once = AT_ONCE if terms.in_parts else len(primals[2][0])
+    at_once = terms.at_once(len(primals[2][0]))
     padded = partial(_summed, terms, dtype, at_once=at_once, padded=True)
     return (
         _sum_and_slopes(terms, dtype, *primals),

@@ -29,7 +29,7 @@ class Options:
     implementation: Implementation = "fused"  # of the derivatives
     pair_dtype: str | None = None  # of pairs; None: that of the positions
     bonded_dtype: str | None = None  # of angles and torsions; likewise
-    in_parts: bool = True  # long lists of these, where caches are small: on a CPU
+    in_parts: bool = True  # their long lists a part at a time, as suits a CPU's cache
 
 
 def form_of(force_field: ForceField) -> dict:

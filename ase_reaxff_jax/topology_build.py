@@ -30,7 +30,7 @@ from ase_reaxff_jax.units import (
     HYDROGEN_BOND_ORDER,
 )
 
-WORN = 0.75  # of the orders that lists are made for; more than a bond is likely to grow
+WORN = 0.75  # of the orders that lists are made for; one step seldom adds the rest
 
 
 class Directed(NamedTuple):

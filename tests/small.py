@@ -83,3 +83,14 @@ SMALL = {
     "hydrogen bond": two_waters(),
     "amorphous": amorphous("C H O", 14),
 }
+
+
+def listed_pairs(atoms) -> np.ndarray:
+    """Vectors between the ends of all pairs in the calculator's neighbours, Å."""
+    engine = atoms.calc.engine
+    system = engine.system(atoms)
+    with engine._scope():
+        host = engine.lists.of(atoms, system).host
+    images = system.positions[host.source] + host.shift @ system.cell
+    row, column = np.nonzero(host.far < len(host.source))
+    return images[host.far[row, column]] - images[row]

@@ -43,6 +43,19 @@ def wide(monkeypatch):
     return use
 
 
+@pytest.fixture
+def repeated(monkeypatch):
+    """Steps that a run repeats."""
+    steps, original = [], simulation.Simulation._repeat
+
+    def counted(self, carry):
+        steps.append(self.step)
+        return original(self, carry)
+
+    monkeypatch.setattr(simulation.Simulation, "_repeat", counted)
+    return steps
+
+
 def compressed(strain: float):
     atoms = bulk("C", "diamond", a=3.57, cubic=True)
     atoms.rattle(0.03, seed=1)
@@ -94,16 +107,8 @@ def test_terms_and_second_derivatives_follow_too(narrow):
     [pytest.param("nve", True, marks=pytest.mark.long), ("nvt-langevin", False)],
 )
 def test_dynamics_repeats_steps_and_goes_the_same_way(
-    ensemble, several, narrow, wide, monkeypatch
+    ensemble, several, narrow, wide, repeated
 ):
-    repeated = []
-    original = simulation.Simulation._repeat
-
-    def counted(self, carry):
-        repeated.append(self.step)
-        return original(self, carry)
-
-    monkeypatch.setattr(simulation.Simulation, "_repeat", counted)
     one = amorphous("C H O", 14)
     given = [one, amorphous("C H O", 14, seed=6)] if several else one
 
@@ -124,19 +129,14 @@ def test_dynamics_repeats_steps_and_goes_the_same_way(
     np.testing.assert_allclose(often, once, atol=1e-9)
 
 
-def test_lists_are_made_anew_before_bonds_outgrow_them(wide, monkeypatch):
+def test_lists_are_made_anew_before_bonds_outgrow_them(wide, repeated, monkeypatch):
     """Steps are not repeated for bonds that grow no faster than bonds do."""
-    plain, made, repeated = programs.order_limits.__wrapped__, [], []
+    plain, made = programs.order_limits.__wrapped__, []
     limits = jax.jit(lambda *arguments: plain(*arguments))
-    original = simulation.Simulation._repeat
 
     def order_limits(*arguments):
         made.append(1)
         return limits(*arguments)
-
-    def counted(self, carry):
-        repeated.append(self.step)
-        return original(self, carry)
 
     def end():
         result = run(
@@ -145,7 +145,6 @@ def test_lists_are_made_anew_before_bonds_outgrow_them(wide, monkeypatch):
         )  # fmt: skip
         return result.atoms.positions
 
-    monkeypatch.setattr(simulation.Simulation, "_repeat", counted)
     monkeypatch.setattr(bond_orders, "CLOSER", 0.0)  # so that they do outgrow them
     with monkeypatch.context() as narrower:
         narrower.setattr(programs, "order_limits", order_limits)

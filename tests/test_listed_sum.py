@@ -77,7 +77,7 @@ def test_all_derivatives_are_those_of_the_terms(
     expected = answers(each)
     assert not in_parts
     found = answers(summed)
-    assert max(in_parts) > 1  # the kernel for other devices takes all at once
+    assert max(in_parts) > 1
     assert abs(np.asarray(expected[1][3])).max() > 1.0
     for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         if one.dtype == positions.dtype:  # not those by whole numbers

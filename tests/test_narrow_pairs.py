@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import amorphous, moist_methane, with_calculator
+from small import amorphous, listed_pairs, moist_methane, with_calculator
 
 from ase_reaxff_jax import JaxReaxFF, lists, programs
 from ase_reaxff_jax.md import run
@@ -57,13 +57,7 @@ def moved(atoms, farthest: float, strain, seed: int):
 
 def along_pairs_at(atoms, low: float, high: float):
     """Directions of some of the pairs that are as far apart as that, Å."""
-    engine = atoms.calc.engine
-    system = engine.system(atoms)
-    with engine._scope():
-        host = engine.lists.of(atoms, system).host
-    images = system.positions[host.source] + host.shift @ system.cell
-    row, column = np.nonzero(host.far < len(host.source))
-    apart = images[host.far[row, column]] - images[row]
+    apart = listed_pairs(atoms)
     r = np.linalg.norm(apart, axis=1)
     found = np.flatnonzero((r > low) & (r < high))[:3]
     assert len(found) == 3

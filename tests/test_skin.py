@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 from ase.build import bulk
-from small import with_calculator
+from small import listed_pairs, with_calculator
 
 
 def reached(atoms) -> float:
     """Length of the longest listed pair, Å."""
-    engine = atoms.calc.engine
-    system = engine.system(atoms)
-    with engine._scope():
-        host = engine.lists.of(atoms, system).host
-    images = system.positions[host.source] + host.shift @ system.cell
-    row, column = np.nonzero(host.far < len(host.source))
-    apart = images[host.far[row, column]] - images[row]
-    return float(np.linalg.norm(apart, axis=1).max())
+    return float(np.linalg.norm(listed_pairs(atoms), axis=1).max())
 
 
 @pytest.mark.parametrize(
